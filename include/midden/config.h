@@ -1,0 +1,113 @@
+/* Configuration: what a heap is opened with. One table drives parsing, printing and help, so
+ * every option here is reachable from one string or one environment variable of the host's. */
+#ifndef MIDDEN_CONFIG_H
+#define MIDDEN_CONFIG_H
+
+#include "midden/status.h"
+
+MIDDEN_BEGIN_DECLARATIONS
+
+typedef enum midden_stack_mode {
+  MIDDEN_STACK_CONSERVATIVE = 0, /* the C stack and registers are scanned; what they hit is pinned */
+  MIDDEN_STACK_PRECISE           /* only registered roots, frames and handles are roots */
+} midden_stack_mode;
+
+typedef enum midden_growth {
+  MIDDEN_GROWTH_RATIO = 0, /* collect when the heap reaches growth_factor times the last live size */
+  MIDDEN_GROWTH_FIXED,     /* collect only when heap-limit is full */
+  MIDDEN_GROWTH_BALANCE    /* MemBalancer's square-root rule (Kirisame, Shenoy, Panchekha 2022) */
+} midden_growth;
+
+typedef enum midden_stress {
+  MIDDEN_STRESS_OFF = 0,
+  MIDDEN_STRESS_ALLOC, /* collect at every stress_value-th allocation */
+  MIDDEN_STRESS_RANDOM /* collect at random allocations, one in 64 on average, seeded by stress_value */
+} midden_stress;
+
+typedef enum midden_verify_mode {
+  MIDDEN_VERIFY_OFF = 0,
+  MIDDEN_VERIFY_BEFORE = 1, /* walk the whole heap before each collection */
+  MIDDEN_VERIFY_AFTER = 2,  /* and/or after it */
+  MIDDEN_VERIFY_BOTH = 3
+} midden_verify_mode;
+
+/* Which words are references. A word w is one when its low three bits t satisfy
+ * (low_tags >> t) & 1, when (w & high_mask) == high_match, and when w without those bits points
+ * into the heap; it then must point to the start of an object. Tags survive a move.
+ * The default (low_tags 1, no high bits) is plain aligned pointers; immediates whose low bits
+ * are not in low_tags are never taken for references, and NULL never is. */
+typedef struct midden_references {
+  uint8_t low_tags;
+  uint64_t high_mask;
+  uint64_t high_match;
+} midden_references;
+
+/* Where a heap gets its memory: replaceable, so that a host can supply its own and a test can
+ * make the n-th request fail. All sizes are in bytes and multiples of the page size (4096).
+ * Functions must not call back into the heap. */
+typedef struct midden_memory {
+  /* Reserves address space without backing it. post: page aligned, or NULL. */
+  void *(*reserve)(void *context, size_t bytes);
+  /* Makes reserved memory usable. post: true and the range reads zero if it was never committed
+   * or was decommitted since; or false and nothing has changed. */
+  bool (*commit)(void *context, void *address, size_t bytes);
+  /* Gives the backing of a committed range back; it reads zero when used again.
+   * The range stays usable, without another commit. */
+  void (*decommit)(void *context, void *address, size_t bytes);
+  /* Ends a reservation. */
+  void (*release)(void *context, void *address, size_t bytes);
+  void *context;
+} midden_memory;
+
+/* Receives log lines and reports (one line, no newline at its end) instead of `log`'s target.
+ * Must not call back into the heap. */
+typedef void (*midden_report_function)(void *context, const char *line);
+
+typedef struct midden_config {
+  char collector[24];           /* "mark-sweep", "mark-compact", "copying", "none" */
+  midden_stack_mode stack;
+  size_t heap_limit;            /* bytes of cells (metadata comes on top); 0: the machine's memory */
+  size_t heap_initial;          /* bytes allocated before the first collection */
+  midden_growth growth;
+  double growth_factor;         /* ratio: > 1; balance: the rule's constant c, in seconds per byte^..., > 0 */
+  midden_stress stress;
+  uint64_t stress_value;        /* alloc: N >= 1; random: the seed */
+  midden_verify_mode verify;
+  bool poison;                  /* fill freed and evacuated cells with a word that names the path */
+  char log[128];                /* "off", "stderr" or a file's path: one line for each collection */
+  midden_references references; /* set by the host in code; not an option of the string */
+  const midden_memory *memory;  /* NULL: the operating system */
+  midden_report_function report;
+  void *report_context;
+} midden_config;
+
+#define MIDDEN_CONFIG_DEFAULT                                                                        \
+  {                                                                                                  \
+    "mark-sweep", MIDDEN_STACK_CONSERVATIVE, 0, (size_t)4 << 20, MIDDEN_GROWTH_RATIO, 2.0,           \
+        MIDDEN_STRESS_OFF, 0, MIDDEN_VERIFY_OFF, false, "off", {1, 0, 0}, NULL, NULL, NULL           \
+  }
+
+/* Applies "name=value,name=value" to a configuration.
+ * pre: config was initialised with MIDDEN_CONFIG_DEFAULT.
+ * post: MIDDEN_OK; or MIDDEN_BAD_OPTION, *config untouched, and *error (may be NULL) names the
+ * option, the bad text and what is accepted. Sizes take K, M, G. Does not collect. Any thread. */
+MIDDEN_API midden_status midden_config_parse(midden_config *config, const char *options, midden_error *error);
+
+/* The same with the text of an environment variable; an unset variable changes nothing.
+ * The library reads no variable of its own. */
+MIDDEN_API midden_status midden_config_env(midden_config *config, const char *variable, midden_error *error);
+
+/* Writes the configuration as a string that midden_config_parse reads back to the same one.
+ * post: the length it needs without the terminator, as snprintf; text is cut at `capacity`. */
+MIDDEN_API size_t midden_config_print(const midden_config *config, char *text, size_t capacity);
+
+/* Writes one line for each option: name, accepted values, meaning. Returns as snprintf. */
+MIDDEN_API size_t midden_config_help(char *text, size_t capacity);
+
+/* The collectors that this build has, in the build's order.
+ * post: the name of the index-th, or NULL past the last. A string that lives forever. */
+MIDDEN_API const char *midden_collector_name(size_t index);
+
+MIDDEN_END_DECLARATIONS
+
+#endif

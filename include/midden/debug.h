@@ -1,0 +1,24 @@
+/* Debugging: checks that a host can run at any time. verify=, stress= and poison= in the
+ * configuration run them inside the heap. */
+#ifndef MIDDEN_DEBUG_H
+#define MIDDEN_DEBUG_H
+
+#include "midden/heap.h"
+
+MIDDEN_BEGIN_DECLARATIONS
+
+/* Walks the whole heap: every reference in every object and precise root points to the start of an
+ * allocated cell; marks, pins, span lists, page map and counters agree.
+ * post: MIDDEN_OK; or CORRUPT and *error (may be NULL) names the first broken invariant and the object;
+ * MISUSE from inside a collection. Does not collect or move. */
+MIDDEN_API midden_status midden_verify(midden_heap *heap, midden_error *error);
+
+/* Words that poison=yes leaves in freed cells; each says which path freed them. None is a reference. */
+#define MIDDEN_POISON_SWEPT ((uintptr_t)0x5357455054dead05)     /* "SWEPT": unreachable, in place */
+#define MIDDEN_POISON_EVACUATED ((uintptr_t)0x4556414344dead05) /* "EVACD": copied elsewhere */
+#define MIDDEN_POISON_SLID ((uintptr_t)0x534c494445dead05)      /* "SLIDE": moved down by compaction */
+#define MIDDEN_POISON_LARGE ((uintptr_t)0x4c41524745dead05)     /* "LARGE": a large object's pages */
+
+MIDDEN_END_DECLARATIONS
+
+#endif

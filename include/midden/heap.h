@@ -1,0 +1,76 @@
+/* Heaps and mutators: opening, attaching, collecting, asking about an object. */
+#ifndef MIDDEN_HEAP_H
+#define MIDDEN_HEAP_H
+
+#include "midden/config.h"
+#include "midden/kind.h"
+
+MIDDEN_BEGIN_DECLARATIONS
+
+typedef struct midden_mutator midden_mutator;
+
+/* Opens a heap. post: MIDDEN_OK and *heap; or *heap untouched and *error (may be NULL) says in a
+ * sentence what is wrong and what to choose: BAD_OPTION (unknown collector), CONFLICT (a
+ * combination that cannot work), BAD_ARGUMENT, NO_MEMORY. `config` and what it points to are
+ * copied, but `config->memory->context` and `report_context` must outlive the heap. Reserves
+ * address space once: smaller than wished for when the system refuses, never smaller than the limit. */
+MIDDEN_API midden_status midden_heap_open(const midden_config *config, midden_heap **heap, midden_error *error);
+
+/* Closes a heap: detaches its mutators, frees every object, and gives all memory back.
+ * pre: called by the heap's thread, outside a collection. NULL is allowed.
+ * post: MIDDEN_OK; or MISUSE and nothing happened. */
+MIDDEN_API midden_status midden_heap_close(midden_heap *heap);
+
+/* Attaches a mutator to the heap. `stack_bottom` is the address of a local variable of a function
+ * that stays active as long as the mutator is attached (main's, or the interpreter's entry): the
+ * conservative scan reads the stack from there down to the collection. NULL: the bottom of the
+ * thread's stack is found. Ignored when stack=precise.
+ * post: a mutator; or NULL and *error (may be NULL): NO_MEMORY, MISUSE. Does not collect. */
+MIDDEN_API midden_mutator *midden_attach(midden_heap *heap, const void *stack_bottom, midden_error *error);
+
+/* Detaches: its frames, handles and stacks are no longer roots; objects stay in the heap.
+ * post: MIDDEN_OK, the mutator is gone; or MISUSE and nothing happened. Does not collect. */
+MIDDEN_API midden_status midden_detach(midden_mutator *mutator);
+
+/* The heap that a mutator is attached to. */
+MIDDEN_API midden_heap *midden_heap_of(const midden_mutator *mutator);
+
+/* The configuration in force: what was opened, with automatic values filled in.
+ * post: lives as long as the heap. */
+MIDDEN_API const midden_config *midden_heap_config(const midden_heap *heap);
+
+typedef enum midden_collection {
+  MIDDEN_MINOR, /* the young objects, where the heap is generational; otherwise as MIDDEN_FULL */
+  MIDDEN_FULL
+} midden_collection;
+
+/* Collects now. MAY COLLECT AND MOVE. post: MIDDEN_OK; UNSUPPORTED under collector=none; MISUSE from
+ * inside a collection; CORRUPT when verify= found something, which it reported. */
+MIDDEN_API midden_status midden_collect(midden_mutator *mutator, midden_collection collection);
+
+/* Why the last allocation of this mutator returned NULL; MIDDEN_OK if none did since the last call of
+ * this function. Does not collect. */
+MIDDEN_API midden_status midden_last_status(midden_mutator *mutator);
+
+/* Asking about objects. None of these collects or moves.
+ *
+ * midden_object_at: the start of the object that `address` points to, into, or, with nothing closer,
+ * whose cell it is in; NULL if that is no allocated object of this heap. Untagged addresses only.
+ * Cost: constant; but it first makes the current allocation runs exact, so the next allocation of each
+ * kind is a slow one. */
+MIDDEN_API void *midden_object_at(midden_heap *heap, const void *address);
+
+/* The size in bytes of an object's cell: at least what was asked for.
+ * pre: object is the start of an object of this heap. */
+MIDDEN_API size_t midden_size_of(const midden_heap *heap, const void *object);
+
+/* The kind's id of an object. pre: as above. (midden_kind_id_of in allocate.h is the inlined twin.) */
+MIDDEN_API uint16_t midden_kind_of(const midden_heap *heap, const void *object);
+
+/* The cell size in bytes that a request of `size` bytes gets: what a host may use without waste.
+ * post: at least size; multiples of the 8 KiB page above 32 KiB; 0 if no heap could hold it. */
+MIDDEN_API size_t midden_good_size(size_t size);
+
+MIDDEN_END_DECLARATIONS
+
+#endif

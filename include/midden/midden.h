@@ -1,0 +1,32 @@
+/* midden: a garbage-collected heap for language implementers.
+ *
+ * This is the one header a host includes. It works from C11 and from C++.
+ *
+ * Words used below:
+ *   heap        an address range, its spans, one collector, the host's kinds and roots
+ *   mutator     one attached interpreter: its allocation cursors, frames, handles, stack
+ *   kind        how objects of one shape are sized and traced; defined by the host
+ *   reference   a word that, by the heap's configuration, points to the start of an object
+ *   precise     an edge or root that a moving collector rewrites
+ *   ambiguous   a word that may be a reference; what it hits is pinned, never rewritten
+ *
+ * Threads: in this version a heap and everything attached to it belong to the thread that
+ * opened the heap; different threads may use different heaps at the same time without any
+ * locking, because nothing in the library is global.
+ *
+ * "May collect" on a declaration means: unreachable objects may be freed and, under a moving
+ * collector, every object that is not pinned may move. References that the host keeps in
+ * places which neither a root nor the conservative stack scan covers are stale afterwards. */
+#ifndef MIDDEN_MIDDEN_H
+#define MIDDEN_MIDDEN_H
+
+#include "midden/allocate.h"
+#include "midden/config.h"
+#include "midden/debug.h"
+#include "midden/heap.h"
+#include "midden/kind.h"
+#include "midden/roots.h"
+#include "midden/statistics.h"
+#include "midden/status.h"
+
+#endif

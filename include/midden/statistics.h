@@ -1,0 +1,61 @@
+/* Figures: what each level of the allocator and each collection did. */
+#ifndef MIDDEN_STATISTICS_H
+#define MIDDEN_STATISTICS_H
+
+#include "midden/heap.h"
+
+MIDDEN_BEGIN_DECLARATIONS
+
+typedef struct midden_statistics {
+  /* Allocation, since the heap was opened. */
+  uint64_t allocations;         /* objects handed out */
+  uint64_t allocated_bytes;     /* bytes of their cells */
+  uint64_t requested_bytes;     /* bytes the host asked for */
+  uint64_t refills;             /* allocations that left the inlined path; the rest hit the first level */
+  uint64_t central_refills;     /* refills served from a span that the central list already had */
+  uint64_t page_heap_refills;   /* refills that took a new span from the page heap */
+  uint64_t large_allocations;   /* objects with pages of their own */
+
+  /* Space now, in bytes. */
+  size_t used_bytes;            /* cells handed out, live or not yet collected */
+  size_t span_bytes;            /* pages in spans */
+  size_t free_bytes;            /* free pages that are still backed by memory */
+  size_t committed_bytes;       /* span_bytes + free_bytes + metadata_bytes */
+  size_t metadata_bytes;        /* page map, bitmaps, spans, tables, mutators */
+  size_t reserved_bytes;        /* address space */
+  size_t peak_committed_bytes;
+  size_t limit_bytes;
+
+  /* After the last collection. */
+  size_t live_objects;
+  size_t live_bytes;            /* cells */
+  size_t waste_bytes;           /* cells minus what was asked for, estimated from all allocations so far */
+  double fragmentation;         /* committed_bytes / live_bytes then; 0 before the first */
+
+  /* Collections. */
+  uint64_t collections;
+  uint64_t emergency_collections; /* of these, because memory was refused */
+  uint64_t stress_collections;    /* of these, by stress= */
+  uint64_t requested_collections; /* of these, by midden_collect */
+  uint64_t objects_moved;
+  uint64_t bytes_moved;
+  uint64_t objects_pinned;        /* by ambiguous words and midden_visit_pinned, summed over collections */
+  uint64_t marked_in_place;       /* objects that copying left because there was no room */
+  uint64_t mark_stack_rescans;    /* passes because the mark stack could not grow */
+  uint64_t total_pause_ns;
+  uint64_t longest_pause_ns;
+  uint64_t last_pause_ns;
+  uint64_t verifications;         /* heap walks made by verify= and midden_verify */
+  uint64_t pages_returned;        /* pages given back to the operating system, ever */
+} midden_statistics;
+
+/* Fills *statistics. Does not collect. Owner thread. Cost: proportional to the number of kinds. */
+MIDDEN_API void midden_statistics_read(midden_heap *heap, midden_statistics *statistics);
+
+/* Gives free pages back to the operating system at once instead of after a delay.
+ * post: the number of bytes given back. Does not collect. */
+MIDDEN_API size_t midden_trim(midden_heap *heap);
+
+MIDDEN_END_DECLARATIONS
+
+#endif
