@@ -92,7 +92,7 @@ typedef struct midden_kind {
 
 /* Defines a kind. post: a kind with id > 0; or id 0 and *error (may be NULL): BAD_ARGUMENT for a shape
  * that contradicts itself, LIMIT after MIDDEN_KIND_MAX kinds or when cursors are used up (a kind of
- * fixed size takes 1, one of variable size takes 81, of 16384), NO_MEMORY. Kinds live as long as the heap.
+ * fixed size takes 1, one of variable size takes 80, of 16384), NO_MEMORY. Kinds live as long as the heap.
  * Allocating with the id-0 kind returns NULL.
  * Does not collect. Owner thread, not from inside a collection. */
 MIDDEN_API midden_kind midden_kind_define(midden_heap *heap, const midden_shape *shape, midden_error *error);

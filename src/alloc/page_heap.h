@@ -1,0 +1,43 @@
+/* The page heap: hands out runs of 8 KiB pages of the heap's range, lowest address first, and takes
+ * them back.
+ *
+ * A page is in one of four states:
+ *   virgin    at or above `frontier`: never handed out, not in the summary; reads zero
+ *   in use    part of a span
+ *   dirty     free, but still backed by memory with old content
+ *   clean     free and without backing: reads zero
+ * Virgin pages become usable (committed) in steps, in address order: `usable` is that watermark. */
+#ifndef MIDDEN_ALLOC_PAGE_HEAP_H
+#define MIDDEN_ALLOC_PAGE_HEAP_H
+
+#include "alloc/page_summary.h"
+#include "midden/config.h"
+
+struct page_heap {
+  const midden_memory *memory;
+  uintptr_t base;
+  size_t pages;                /* in the range */
+  struct page_summary summary; /* free pages below the frontier */
+  uint64_t *dirty;             /* bit: page is backed (in use or dirty) */
+  uint64_t *freed_at;          /* by chunk: when a page of it was last freed, 0 if none is dirty */
+  size_t frontier;
+  size_t usable;
+  size_t limit_pages;          /* pages in use and dirty together never exceed it */
+  size_t used_pages;
+  size_t dirty_pages;          /* free and backed */
+  size_t peak_pages;           /* highest used + dirty */
+  uint64_t returned_pages;     /* given back to the system, ever */
+};
+
+/* Takes `count` pages. post: the first page's index, and *zero says whether all of them read zero; or
+ * NO_PAGE: the limit, the range or the system's memory is used up, and nothing has changed. */
+size_t mdn_page_heap_take(struct page_heap *heap, size_t count, bool *zero);
+
+/* Gives pages back. Cannot fail. `now` is the clock's time, for the delayed return. */
+void mdn_page_heap_give(struct page_heap *heap, size_t first, size_t count, uint64_t now);
+
+/* Returns to the system the dirty pages of chunks in which nothing was freed since `before`.
+ * post: the number of pages returned. */
+size_t mdn_page_heap_return(struct page_heap *heap, uint64_t before);
+
+#endif

@@ -1,0 +1,26 @@
+/* The operating system port: everything the library asks of a platform, one file for each. */
+#ifndef MIDDEN_BASE_OS_H
+#define MIDDEN_BASE_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "midden/config.h"
+
+/* The default source of memory: anonymous mappings. */
+const midden_memory *mdn_os_memory(void);
+
+/* Bytes of memory of the machine. post: at least 64 MiB, also where it cannot be found out. */
+size_t mdn_os_physical_memory(void);
+
+/* Nanoseconds of a clock that never goes back. */
+uint64_t mdn_os_clock(void);
+
+/* A number for the calling thread, unique among living threads, never 0. */
+uintptr_t mdn_os_thread(void);
+
+/* The bottom (highest address) of the calling thread's stack. post: NULL where it cannot be found out. */
+const void *mdn_os_stack_bottom(void);
+
+#endif

@@ -1,0 +1,63 @@
+/* The port to Linux and systems like it. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <pthread.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/os.h"
+
+static void *posix_reserve(void *context, size_t bytes) {
+  (void)context;
+  void *address = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return address == MAP_FAILED ? NULL : address;
+}
+
+static bool posix_commit(void *context, void *address, size_t bytes) {
+  (void)context;
+  return mprotect(address, bytes, PROT_READ | PROT_WRITE) == 0;
+}
+
+static void posix_decommit(void *context, void *address, size_t bytes) {
+  (void)context;
+  madvise(address, bytes, MADV_DONTNEED);
+}
+
+static void posix_release(void *context, void *address, size_t bytes) {
+  (void)context;
+  munmap(address, bytes);
+}
+
+const midden_memory *mdn_os_memory(void) {
+  static const midden_memory memory = {posix_reserve, posix_commit, posix_decommit, posix_release, NULL};
+  return &memory;
+}
+
+size_t mdn_os_physical_memory(void) {
+  const size_t least = (size_t)64 << 20;
+  long pages = sysconf(_SC_PHYS_PAGES);
+  long page_size = sysconf(_SC_PAGESIZE);
+  if (pages <= 0 || page_size <= 0) return least;
+  size_t bytes = (size_t)pages * (size_t)page_size;
+  return bytes < least ? least : bytes;
+}
+
+uint64_t mdn_os_clock(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+uintptr_t mdn_os_thread(void) { return (uintptr_t)pthread_self(); }
+
+const void *mdn_os_stack_bottom(void) {
+  pthread_attr_t attributes;
+  if (pthread_getattr_np(pthread_self(), &attributes) != 0) return NULL;
+  void *low = NULL;
+  size_t size = 0;
+  int failed = pthread_attr_getstack(&attributes, &low, &size);
+  pthread_attr_destroy(&attributes);
+  return failed ? NULL : (const char *)low + size;
+}
