@@ -1,0 +1,149 @@
+/* Central lists: see central.h. */
+#include "alloc/central.h"
+
+#include <string.h>
+
+#include "base/assertion.h"
+
+static void append(struct central *central, struct span *span) {
+  span->central = central;
+  span->next = NULL;
+  span->previous = central->last;
+  if (central->last) {
+    central->last->next = span;
+  } else {
+    central->first = span;
+  }
+  central->last = span;
+  central->span_count++;
+}
+
+void mdn_central_remove(struct central *central, struct span *span) {
+  CHECK(span->central == central);
+  if (central->serving == span) central->serving = span->next;
+  if (span->previous) {
+    span->previous->next = span->next;
+  } else {
+    central->first = span->next;
+  }
+  if (span->next) {
+    span->next->previous = span->previous;
+  } else {
+    central->last = span->previous;
+  }
+  central->span_count--;
+}
+
+void mdn_central_restart(struct central *central) { central->serving = central->first; }
+
+/* A kind's first span is as small as its class allows, so that a heap with many kinds and few objects
+ * stays small. */
+static size_t pages_for_next_span(const struct central *central) {
+  if (central->span_count == 0) return round_up(central->cell_size, PAGE_BYTES) >> PAGE_SHIFT;
+  return mdn_class_pages[central->size_class];
+}
+
+struct span *mdn_central_grow(struct space *space, struct central *central) {
+  size_t pages = pages_for_next_span(central);
+  size_t least = round_up(central->cell_size, PAGE_BYTES) >> PAGE_SHIFT;
+  for (;;) {
+    struct span *span = mdn_space_take_span(space, central->kind, central->size_class, central->cell_size, pages,
+                                            central->map_flags);
+    if (span) {
+      append(central, span);
+      return span;
+    }
+    if (pages == least) return NULL;
+    pages = least; /* close to the limit a short span is better than none */
+  }
+}
+
+struct span *mdn_central_take_large(struct space *space, struct central *central, size_t size) {
+  size_t pages = round_up(size, PAGE_BYTES) >> PAGE_SHIFT;
+  struct span *span = mdn_space_take_span(space, central->kind, SIZE_CLASS_LARGE, size, pages, central->map_flags);
+  if (!span) return NULL;
+  append(central, span);
+  bitmap_set(space->alloc_bits, (size_t)span->first_page * GRANULES_PER_PAGE);
+  span->used = 1;
+  central->allocated_cells++;
+  if (central->zero && span->zero_from > 0) memset((void *)span->start, 0, span->cell_size);
+  span->zero_from = (uint32_t)span_words(span) * 64;
+  return span;
+}
+
+/* The first granule from `from` on where a free cell starts, or `end`. */
+static size_t next_free(const struct span *span, const uint64_t *alloc, size_t from, size_t end) {
+  for (size_t word = from >> 6; word << 6 < end; word++) {
+    uint64_t bits = span_pattern(span, word) & ~alloc[word] & bits_window(word, from, end);
+    if (bits) return (word << 6) + bits_lowest(bits);
+  }
+  return end;
+}
+
+/* Zeroes what must be of a run that is about to be handed out. */
+static void zero_run(struct span *span, size_t from, size_t to, bool wanted) {
+  size_t zero_from = (size_t)span->zero_from << GRANULE_SHIFT;
+  if (wanted && from < zero_from) memset((void *)(span->start + from), 0, size_minimum(to, zero_from) - from);
+  if (to > zero_from) span->zero_from = (uint32_t)((to + 15) >> GRANULE_SHIFT);
+}
+
+bool mdn_span_take(struct space *space, struct span *span, size_t most, struct run *run) {
+  uint64_t *alloc = span_bits(space, span, space->alloc_bits);
+  size_t end = span_end_granule(span);
+  size_t first = next_free(span, alloc, span->position, end);
+  if (first >= end) {
+    span->position = (uint32_t)end;
+    return false;
+  }
+  size_t from = span_cell_offset(span, first);
+  size_t next = bitmap_next(alloc, first, end);
+  size_t to = next == end ? (size_t)span->cells * span->cell_size : span_cell_offset(span, next);
+  size_t cells = span_cell_at(span, to - from);
+  if (cells > most) {
+    cells = most;
+    to = from + most * span->cell_size;
+    next = to >> GRANULE_SHIFT;
+  }
+  if (cells == 1) {
+    bitmap_set(alloc, first);
+  } else {
+    for (size_t word = first >> 6; word << 6 < next; word++) {
+      alloc[word] |= span_pattern(span, word) & bits_window(word, first, next);
+    }
+  }
+  span->position = (uint32_t)next;
+  span->used += (uint32_t)cells;
+  span->central->allocated_cells += cells;
+  zero_run(span, from, to, span->central->zero);
+  *run = (struct run){(char *)span->start + from, (char *)span->start + to, cells, false};
+  return true;
+}
+
+bool mdn_central_take(struct space *space, struct central *central, size_t most, struct run *run) {
+  for (; central->serving; central->serving = central->serving->next) {
+    if (mdn_span_take(space, central->serving, most, run)) return true;
+  }
+  struct span *span = mdn_central_grow(space, central);
+  if (!span) return false;
+  central->serving = span;
+  CHECK(mdn_span_take(space, span, most, run));
+  run->new_span = true;
+  return true;
+}
+
+void mdn_central_flush(struct space *space, char *next, char *limit) {
+  if (next == limit) return;
+  struct span *span = space_span_of(space, (uintptr_t)next);
+  struct central *central = span->central;
+  uint64_t *alloc = span_bits(space, span, space->alloc_bits);
+  size_t from = (uintptr_t)next - span->start, to = (uintptr_t)limit - span->start;
+  size_t first = from >> GRANULE_SHIFT;
+  size_t cells = span_cell_at(span, to - from);
+  /* Every granule in between belongs to the rest; the one that `limit` lies in may be the start of the
+   * next cell, and is that cell's if `limit` is not aligned. */
+  bitmap_clear_range(alloc, first, to >> GRANULE_SHIFT);
+  span->used -= (uint32_t)cells;
+  central->allocated_cells -= cells;
+  if (first < span->position) span->position = (uint32_t)first;
+  if (central->zero && span->zero_from == (to + 15) >> GRANULE_SHIFT) span->zero_from = (uint32_t)((from + 15) >> GRANULE_SHIFT);
+}

@@ -1,0 +1,59 @@
+/* Central lists: the second level. One for each kind and size class, with the sequence of its spans
+ * in allocation order; and the third step of a refill, a new span from the page heap.
+ *
+ * A list has the index of the cursors that it feeds: cursor i of every mutator takes its runs from
+ * central list i. */
+#ifndef MIDDEN_ALLOC_CENTRAL_H
+#define MIDDEN_ALLOC_CENTRAL_H
+
+#include "alloc/space.h"
+
+/* Invariant: spans before `serving` have no free cell that a refill could use; `serving` is NULL when no
+ * span has. Lifted during a collection, which ends by mdn_central_restart. */
+struct central {
+  struct span *first, *last;
+  struct span *serving;
+  size_t span_count;
+  uint32_t cell_size;      /* 0: not in use, or large objects */
+  uint32_t object_size;    /* what the host asked for; 0 if that varies */
+  uint32_t cursor;         /* this list's index */
+  uint16_t kind;
+  uint8_t size_class;
+  bool active;             /* in the list of those that ever had a span */
+  bool movable;            /* collectors may move its cells */
+  bool zero;               /* cells are handed out zeroed */
+  uint64_t map_flags;      /* PAGE_LEAF */
+  struct central *next_active;
+  uint64_t allocated_cells; /* handed out, ever; a flushed rest is taken back */
+};
+
+/* A run of free cells, taken: its alloc bits are set. */
+struct run {
+  char *start, *end;
+  size_t cells;
+  bool new_span;
+};
+
+/* Takes the next run of at most `most` cells, from the sequence or from a new span.
+ * post: true and *run; or false: no memory. */
+bool mdn_central_take(struct space *space, struct central *central, size_t most, struct run *run);
+
+/* A new span at the end of the sequence, no cell allocated. post: NULL if there is no memory. */
+struct span *mdn_central_grow(struct space *space, struct central *central);
+
+/* A new span for one large object, allocated and zeroed as the list says. post: NULL, or the span. */
+struct span *mdn_central_take_large(struct space *space, struct central *central, size_t size);
+
+/* Takes the next run from one span. post: false if it has no free cell at or after its position. */
+bool mdn_span_take(struct space *space, struct span *span, size_t most, struct run *run);
+
+/* Gives back the unused rest [next, limit) of a run. */
+void mdn_central_flush(struct space *space, char *next, char *limit);
+
+/* Removes a span from its sequence. */
+void mdn_central_remove(struct central *central, struct span *span);
+
+/* After a collection: the search for free cells starts anew. */
+void mdn_central_restart(struct central *central);
+
+#endif

@@ -1,0 +1,171 @@
+/* The space: reserving the range, spans in and out. See space.h. */
+#include "alloc/space.h"
+
+#include <string.h>
+
+#include "base/assertion.h"
+
+/* Where each table starts in the reservation, for a range of `pages` pages. */
+struct plan {
+  size_t page_map, alloc_bits, mark_bits, pin_bits, ranks, spans, free, dirty, freed_at, tree, end;
+  size_t leaves;
+};
+
+static size_t place(size_t *end, size_t bytes) {
+  size_t offset = *end;
+  *end += round_up(bytes, 4096);
+  return offset;
+}
+
+static struct plan plan_tables(size_t pages) {
+  struct plan plan = {.leaves = mdn_page_summary_leaves(pages)};
+  size_t covered = plan.leaves * SUMMARY_CHUNK; /* the summary reads whole chunks */
+  size_t end = pages << PAGE_SHIFT;
+  size_t bitmap = pages * GRANULES_PER_PAGE / 8;
+  plan.page_map = place(&end, pages * sizeof(uint64_t));
+  plan.alloc_bits = place(&end, bitmap);
+  plan.mark_bits = place(&end, bitmap);
+  plan.pin_bits = place(&end, bitmap);
+  plan.ranks = place(&end, pages * WORDS_PER_PAGE * sizeof(uint16_t));
+  plan.spans = place(&end, (pages + 1) * sizeof(struct span));
+  plan.free = place(&end, covered / 8);
+  plan.dirty = place(&end, covered / 8);
+  plan.freed_at = place(&end, plan.leaves * sizeof(uint64_t));
+  plan.tree = place(&end, 2 * plan.leaves * sizeof(struct run_summary));
+  plan.end = end;
+  return plan;
+}
+
+/* Reserves the range and its tables, and makes the tables usable. The system backs them as they are
+ * touched, so a large range costs address space only. */
+static bool reserve(struct space *space, size_t pages) {
+  const midden_memory *memory = space->memory;
+  struct plan plan = plan_tables(pages);
+  size_t bytes = plan.end + PAGE_BYTES; /* room to align the cells to a page of ours */
+  void *reservation = memory->reserve(memory->context, bytes);
+  if (!reservation) return false;
+  uintptr_t base = round_up((uintptr_t)reservation, PAGE_BYTES);
+  char *start = (char *)reservation + (base - (uintptr_t)reservation);
+  size_t cells = pages << PAGE_SHIFT;
+  if (!memory->commit(memory->context, start + cells, plan.end - cells)) {
+    memory->release(memory->context, reservation, bytes);
+    return false;
+  }
+  space->reservation = reservation;
+  space->reservation_bytes = bytes;
+  space->base = base;
+  space->extent = cells;
+  space->page_map = (uint64_t *)(void *)(start + plan.page_map);
+  space->alloc_bits = (uint64_t *)(void *)(start + plan.alloc_bits);
+  space->mark_bits = (uint64_t *)(void *)(start + plan.mark_bits);
+  space->pin_bits = (uint64_t *)(void *)(start + plan.pin_bits);
+  space->ranks = (uint16_t *)(void *)(start + plan.ranks);
+  space->spans = (struct span *)(void *)(start + plan.spans);
+  space->span_capacity = pages + 1;
+  space->span_frontier = 1;
+  struct page_heap *heap = &space->pages;
+  heap->summary.free = (uint64_t *)(void *)(start + plan.free);
+  heap->summary.tree = (struct run_summary *)(void *)(start + plan.tree);
+  heap->summary.leaves = plan.leaves;
+  heap->dirty = (uint64_t *)(void *)(start + plan.dirty);
+  heap->freed_at = (uint64_t *)(void *)(start + plan.freed_at);
+  heap->memory = memory;
+  heap->base = base;
+  heap->pages = pages;
+  return true;
+}
+
+midden_status mdn_space_open(struct space *space, const midden_memory *memory, size_t least, size_t wanted,
+                             size_t limit) {
+  memset(space, 0, sizeof *space);
+  space->memory = memory;
+  size_t least_pages = round_up(least, PAGE_BYTES) >> PAGE_SHIFT;
+  size_t pages = size_maximum(wanted >> PAGE_SHIFT, least_pages);
+  while (!reserve(space, pages)) {
+    if (pages == least_pages) return MIDDEN_NO_MEMORY;
+    pages = size_maximum(pages / 2, least_pages);
+  }
+  space->pages.limit_pages = size_minimum(limit >> PAGE_SHIFT, pages);
+  return MIDDEN_OK;
+}
+
+void mdn_space_close(struct space *space) {
+  if (space->reservation) {
+    space->memory->release(space->memory->context, space->reservation, space->reservation_bytes);
+  }
+  memset(space, 0, sizeof *space);
+}
+
+static struct span *take_descriptor(struct space *space) {
+  struct span *span = space->unused_spans;
+  if (span) {
+    space->unused_spans = span->next;
+    return span;
+  }
+  /* One for each page suffices: a span has at least one. */
+  CHECK(space->span_frontier < space->span_capacity);
+  return &space->spans[space->span_frontier++];
+}
+
+struct span *mdn_space_take_span(struct space *space, uint16_t kind, unsigned size_class, size_t cell_size,
+                                 size_t pages, uint64_t map_flags) {
+  bool zero = false;
+  size_t first = mdn_page_heap_take(&space->pages, pages, &zero);
+  if (first == NO_PAGE) return NULL;
+  struct span *span = take_descriptor(space);
+  bool large = size_class == SIZE_CLASS_LARGE;
+  *span = (struct span){
+      .start = space->base + (first << PAGE_SHIFT),
+      .cell_size = large ? pages << PAGE_SHIFT : cell_size,
+      .first_page = (uint32_t)first,
+      .page_count = (uint32_t)pages,
+      .cells = large ? 1 : (uint32_t)((pages << PAGE_SHIFT) / cell_size),
+      .reciprocal = large ? 0 : mdn_class_reciprocal[size_class],
+      .zero_from = zero ? 0 : (uint32_t)(pages * GRANULES_PER_PAGE),
+      .kind = kind,
+      .size_class = (uint8_t)size_class,
+      .state = SPAN_IN_USE,
+      .pattern = large ? NULL : mdn_class_pattern(size_class),
+  };
+  uint64_t entry = (uint64_t)(span - space->spans) << 32 | (uint64_t)size_class << 16 | kind | map_flags |
+                   (large ? PAGE_LARGE : 0);
+  for (size_t page = first; page < first + pages; page++) space->page_map[page] = entry;
+  return span;
+}
+
+void mdn_space_give_span(struct space *space, struct span *span) {
+  CHECK(span->state == SPAN_IN_USE && span->pinned == 0);
+  for (size_t page = 0; page < span->page_count; page++) space->page_map[span->first_page + page] = PAGE_FREE;
+  mdn_page_heap_give(&space->pages, span->first_page, span->page_count, space->now);
+  span->state = SPAN_UNUSED;
+  span->central = NULL;
+  span->next = space->unused_spans;
+  space->unused_spans = span;
+}
+
+size_t mdn_space_metadata_bytes(const struct space *space) {
+  size_t pages = space->pages.frontier;
+  size_t bytes = 3 * pages * (GRANULES_PER_PAGE / 8) + pages * sizeof(uint64_t) + pages / 4 +
+                 space->span_frontier * sizeof(struct span);
+  size_t chunks = (pages + SUMMARY_CHUNK - 1) / SUMMARY_CHUNK;
+  return bytes + chunks * (2 * sizeof(struct run_summary) + sizeof(uint64_t));
+}
+
+uintptr_t mdn_space_cell_at(const struct space *space, uintptr_t address) {
+  if (!space_contains(space, address)) return 0;
+  const struct span *span = space_span_of(space, address);
+  if (span->state != SPAN_IN_USE) return 0; /* span 0 stands for free pages */
+  size_t offset = 0;
+  if (!span_is_large(span)) {
+    size_t cell = span_cell_at(span, address - span->start);
+    if (cell >= span->cells) return 0;
+    offset = cell * span->cell_size;
+  }
+  uintptr_t start = span->start + offset;
+  return bitmap_test(space->alloc_bits, space_granule(space, start)) ? start : 0;
+}
+
+void mdn_space_set_flag(struct space *space, const struct span *span, uint64_t flag, bool on) {
+  uint64_t *entry = &space->page_map[span->first_page];
+  for (size_t page = 0; page < span->page_count; page++) entry[page] = on ? entry[page] | flag : entry[page] & ~flag;
+}
