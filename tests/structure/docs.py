@@ -1,0 +1,82 @@
+"""What the documents say agrees with the programs.
+
+usage: docs.py ROOT HELP COLLECTOR...
+HELP is a program that prints midden_config_help.
+"""
+import pathlib
+import re
+import subprocess
+import sys
+
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
+
+
+def lines(text):
+    """Lines without their indentation: an excerpt may be indented differently."""
+    return [line.strip() for line in text.strip().splitlines()]
+
+
+def occurs(part, whole):
+    return any(whole[i : i + len(part)] == part for i in range(len(whole) - len(part) + 1))
+
+
+def code_errors(documents, examples):
+    """Each C block is an excerpt of a program that is compiled and run."""
+    errors, blocks = [], 0
+    for path, text in documents.items():
+        for language, block in BLOCK.findall(text):
+            if language != "c":
+                continue
+            blocks += 1
+            if not any(occurs(lines(block), example) for example in examples):
+                errors.append(f"{path.name}: this C code is in no file of docs/examples:\n{block}")
+    return errors + ([] if blocks else ["no C block was checked"])
+
+
+def link_errors(documents):
+    return [
+        f"{path.name}: {target} does not exist"
+        for path, text in documents.items()
+        for target in LINK.findall(text)
+        if "://" not in target and not (path.parent / target).exists()
+    ]
+
+
+def collector_errors(readme, page, collectors):
+    """README's table and the sections of docs/collectors.md name the collectors of the build."""
+    rows = re.findall(r"^\| `([a-z-]+)` \|", readme, re.MULTILINE)
+    sections = re.findall(r"^## `([a-z-]+)`$", page, re.MULTILINE)
+    return [
+        f"{where}: describes {found}, the build has {collectors}"
+        for where, found in (("README.md", rows), ("docs/collectors.md", sections))
+        if found != collectors
+    ]
+
+
+def option_errors(page, help_text):
+    """docs/tuning.md quotes the help and has one section for each option."""
+    errors = []
+    if lines(help_text) not in [lines(block) for language, block in BLOCK.findall(page) if language == "text"]:
+        errors.append(f"docs/tuning.md: the help is not quoted as it is:\n{help_text}")
+    names = [re.match(r"\s*([a-z-]+)", line).group(1) for line in help_text.splitlines() if line.strip()]
+    sections = re.findall(r"^## `([a-z-]+)`$", page, re.MULTILINE)
+    if sections != names:
+        errors.append(f"docs/tuning.md: describes {sections}, the options are {names}")
+    return errors
+
+
+def main(root, help_program, collectors):
+    paths = [root / "README.md", root / "CONTRIBUTING.md", *sorted((root / "docs").rglob("*.md"))]
+    documents = {path: path.read_text() for path in paths}
+    guides = {p: t for p, t in documents.items() if "design" not in p.relative_to(root).parts}
+    examples = [lines(path.read_text()) for path in (root / "docs" / "examples").glob("*.c")]
+    help_text = subprocess.run([help_program], check=True, capture_output=True, text=True).stdout
+    errors = code_errors(guides, examples) + link_errors(documents)
+    errors += collector_errors(documents[root / "README.md"], documents[root / "docs" / "collectors.md"], collectors)
+    errors += option_errors(documents[root / "docs" / "tuning.md"], help_text)
+    sys.exit("\n".join(errors) if errors else 0)
+
+
+if __name__ == "__main__":
+    main(pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3:])

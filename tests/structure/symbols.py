@@ -1,0 +1,34 @@
+"""What the library adds to the program that links it: names with its prefixes, and no state.
+
+usage: symbols.py ARCHIVE
+"""
+import re
+import subprocess
+import sys
+
+PREFIXES = ("midden_", "mdn_")
+# A line of objdump --syms: address, seven columns of flags, section, size, visibility, name.
+SYMBOL = re.compile(r"^[0-9a-f]+ (.{7}) (\S+)\t[0-9a-f]+ +(?:\.\S+ )?(\S+)$", re.MULTILINE)
+
+
+def main(archive):
+    text = subprocess.run(["objdump", "--syms", archive], check=True, capture_output=True, text=True).stdout
+    errors, functions = [], 0
+    for flags, section, name in SYMBOL.findall(text):
+        if section in ("*UND*", "*ABS*") or "d" in flags and name == section:
+            continue
+        functions += "F" in flags
+        if flags[0] in "gu!" and not name.startswith(PREFIXES):
+            errors.append(f"{name}: external, without the prefix {' or '.join(PREFIXES)}")
+        # Constant tables with pointers are in .data.rel.ro: written by the loader only.
+        if re.match(r"\.(bss|tbss|tdata|data)(\.|$)", section) and not section.startswith(".data.rel.ro"):
+            errors.append(f"{name}: writable, in {section}: the library has no global state")
+        if section == "*COM*":
+            errors.append(f"{name}: a common symbol")
+    if functions == 0:
+        errors.append("no function was seen")
+    sys.exit("\n".join(errors) if errors else 0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
