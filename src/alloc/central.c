@@ -66,6 +66,7 @@ struct span *mdn_central_take_large(struct space *space, struct central *central
   bitmap_set(space->alloc_bits, (size_t)span->first_page * GRANULES_PER_PAGE);
   span->used = 1;
   central->allocated_cells++;
+  central->used_bytes += span->cell_size;
   if (central->zero && span->zero_from > 0) memset((void *)span->start, 0, span->cell_size);
   span->zero_from = (uint32_t)span_words(span) * 64;
   return span;
@@ -87,7 +88,7 @@ static void zero_run(struct span *span, size_t from, size_t to, bool wanted) {
   if (to > zero_from) span->zero_from = (uint32_t)((to + 15) >> GRANULE_SHIFT);
 }
 
-bool mdn_span_take(struct space *space, struct span *span, size_t most, struct run *run) {
+bool mdn_span_take(struct space *space, struct span *span, size_t most, bool zero, struct run *run) {
   uint64_t *alloc = span_bits(space, span, space->alloc_bits);
   size_t end = span_end_granule(span);
   size_t first = next_free(span, alloc, span->position, end);
@@ -114,24 +115,25 @@ bool mdn_span_take(struct space *space, struct span *span, size_t most, struct r
   span->position = (uint32_t)next;
   span->used += (uint32_t)cells;
   span->central->allocated_cells += cells;
-  zero_run(span, from, to, span->central->zero);
+  span->central->used_bytes += to - from;
+  zero_run(span, from, to, zero);
   *run = (struct run){(char *)span->start + from, (char *)span->start + to, cells, false};
   return true;
 }
 
 bool mdn_central_take(struct space *space, struct central *central, size_t most, struct run *run) {
   for (; central->serving; central->serving = central->serving->next) {
-    if (mdn_span_take(space, central->serving, most, run)) return true;
+    if (mdn_span_take(space, central->serving, most, central->zero, run)) return true;
   }
   struct span *span = mdn_central_grow(space, central);
   if (!span) return false;
   central->serving = span;
-  CHECK(mdn_span_take(space, span, most, run));
+  CHECK(mdn_span_take(space, span, most, central->zero, run));
   run->new_span = true;
   return true;
 }
 
-void mdn_central_flush(struct space *space, char *next, char *limit) {
+void mdn_central_flush(struct space *space, char *next, char *limit, bool zeroed) {
   if (next == limit) return;
   struct span *span = space_span_of(space, (uintptr_t)next);
   struct central *central = span->central;
@@ -144,6 +146,9 @@ void mdn_central_flush(struct space *space, char *next, char *limit) {
   bitmap_clear_range(alloc, first, to >> GRANULE_SHIFT);
   span->used -= (uint32_t)cells;
   central->allocated_cells -= cells;
+  central->used_bytes -= to - from;
   if (first < span->position) span->position = (uint32_t)first;
-  if (central->zero && span->zero_from == (to + 15) >> GRANULE_SHIFT) span->zero_from = (uint32_t)((from + 15) >> GRANULE_SHIFT);
+  if (zeroed && span->zero_from == (to + 15) >> GRANULE_SHIFT) {
+    span->zero_from = (uint32_t)((from + 15) >> GRANULE_SHIFT);
+  }
 }

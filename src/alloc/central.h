@@ -23,8 +23,10 @@ struct central {
   bool movable;            /* collectors may move its cells */
   bool zero;               /* cells are handed out zeroed */
   uint64_t map_flags;      /* PAGE_LEAF */
+  char *evacuation_next, *evacuation_limit; /* a collector's own run, during a collection */
   struct central *next_active;
   uint64_t allocated_cells; /* handed out, ever; a flushed rest is taken back */
+  size_t used_bytes;        /* of the cells whose alloc bit is set */
 };
 
 /* A run of free cells, taken: its alloc bits are set. */
@@ -44,11 +46,12 @@ struct span *mdn_central_grow(struct space *space, struct central *central);
 /* A new span for one large object, allocated and zeroed as the list says. post: NULL, or the span. */
 struct span *mdn_central_take_large(struct space *space, struct central *central, size_t size);
 
-/* Takes the next run from one span. post: false if it has no free cell at or after its position. */
-bool mdn_span_take(struct space *space, struct span *span, size_t most, struct run *run);
+/* Takes the next run from one span, zeroed if `zero`. post: false if it has no free cell at or after its
+ * position. */
+bool mdn_span_take(struct space *space, struct span *span, size_t most, bool zero, struct run *run);
 
-/* Gives back the unused rest [next, limit) of a run. */
-void mdn_central_flush(struct space *space, char *next, char *limit);
+/* Gives back the unused rest [next, limit) of a run; `zeroed` if it was taken so. */
+void mdn_central_flush(struct space *space, char *next, char *limit, bool zeroed);
 
 /* Removes a span from its sequence. */
 void mdn_central_remove(struct central *central, struct span *span);

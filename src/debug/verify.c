@@ -1,0 +1,202 @@
+/* The verifier: walks the whole heap and names the first broken invariant.
+ *
+ * Runs must be flushed, so that alloc bits are exact. It reads only. */
+#include "base/error.h"
+#include "debug/hooks.h"
+#include "gc/layout.h"
+#include "heap/heap.h"
+#include "midden/debug.h"
+
+/* One walk. The first failure stops it: `error.status` is then CORRUPT. */
+struct walk {
+  midden_visitor visitor; /* first: what roots and trace functions get leads back here */
+  midden_heap *heap;
+  const struct core *core;
+  midden_error error;
+  const struct kind *kind; /* of the object being walked; NULL: a root */
+  uintptr_t cell;
+};
+
+static bool failed(const struct walk *walk) { return walk->error.status != MIDDEN_OK; }
+
+#define EXPECT(walk, condition, ...)                                                    \
+  do {                                                                                  \
+    if (!(condition) && !failed(walk)) mdn_error(&(walk)->error, MIDDEN_CORRUPT, __VA_ARGS__); \
+  } while (0)
+
+/* ---- references ---- */
+
+static const char *fault_of(const struct core *core, uintptr_t address) {
+  const struct span *span = space_span_of(&core->space, address);
+  if (span->state != SPAN_IN_USE) return "a free page";
+  size_t offset = address - span->start;
+  if (!span_is_large(span) && offset % span->cell_size == 0 && span_cell_at(span, offset) < span->cells) {
+    return "a free cell";
+  }
+  return "the inside of a cell";
+}
+
+static void check_word(struct walk *walk, uintptr_t word, const void *slot) {
+  const struct core *core = walk->core;
+  size_t offset;
+  if (failed(walk)) return;
+  if (!reference_offset(&core->form, false, core->space.base, core->space.extent, word, &offset)) return;
+  uintptr_t address = core->space.base + offset;
+  if (mdn_space_cell_at(&core->space, address) == address) return;
+  if (walk->kind) {
+    mdn_error(&walk->error, MIDDEN_CORRUPT, "the %s at %#zx holds at offset %zu the reference %#zx, which points to %s",
+              walk->kind->name, (size_t)walk->cell, (size_t)((uintptr_t)slot - walk->cell), (size_t)word,
+              fault_of(core, address));
+  } else {
+    mdn_error(&walk->error, MIDDEN_CORRUPT, "the precise root at %p holds the reference %#zx, which points to %s", slot,
+              (size_t)word, fault_of(core, address));
+  }
+}
+
+static void check_slot(void *walk, midden_word *slot) { check_word(walk, *slot, slot); }
+
+static void visit_edge(midden_visitor *visitor, midden_word *slot) { check_slot(visitor, slot); }
+static void visit_range(midden_visitor *visitor, midden_word *first, size_t count) {
+  for (size_t i = 0; i < count; i++) check_slot(visitor, first + i);
+}
+static void visit_pinned(midden_visitor *visitor, uintptr_t word) {
+  check_word((struct walk *)visitor, word, NULL);
+}
+static void visit_ambiguous(midden_visitor *visitor, const midden_word *first, size_t count) {
+  (void)visitor, (void)first, (void)count; /* any word is allowed */
+}
+
+static void check_cell(void *context, struct span *span, uintptr_t cell) {
+  struct walk *walk = context;
+  walk->cell = cell;
+  layout_each(walk->kind, cell, span->cell_size, check_slot, walk, &walk->visitor);
+}
+
+/* ---- spans and lists ---- */
+
+static void check_page_map(struct walk *walk, const struct span *span) {
+  const struct space *space = &walk->core->space;
+  uint64_t wanted = (uint64_t)(span - space->spans) << 32 | (uint64_t)span->size_class << 16 | span->kind |
+                    span->central->map_flags | (span_is_large(span) ? PAGE_LARGE : 0);
+  for (size_t page = span->first_page; page < span->first_page + span->page_count; page++) {
+    EXPECT(walk, space->page_map[page] == wanted, "page %zu: the page map says %#zx, its span says %#zx", page,
+           (size_t)space->page_map[page], (size_t)wanted);
+  }
+}
+
+static void check_bits(struct walk *walk, const struct span *span) {
+  const struct space *space = &walk->core->space;
+  const uint64_t *alloc = span_bits(space, span, space->alloc_bits);
+  const uint64_t *pins = span_bits(space, span, space->pin_bits);
+  size_t used = 0;
+  for (size_t word = 0; word < span_words(span); word++) {
+    EXPECT(walk, (alloc[word] & ~span_pattern(span, word)) == 0,
+           "the span at %#zx: an alloc bit where no cell starts (word %zu)", (size_t)span->start, word);
+    EXPECT(walk, pins[word] == 0, "the span at %#zx: a pin bit outside a collection (word %zu)", (size_t)span->start,
+           word);
+    used += bits_count(alloc[word]);
+  }
+  EXPECT(walk, used == span->used, "the span at %#zx: %zu alloc bits are set, and it counts %u", (size_t)span->start,
+         used, span->used);
+  EXPECT(walk, span->pinned == 0, "the span at %#zx: %u pins outside a collection", (size_t)span->start, span->pinned);
+}
+
+static void check_span(struct walk *walk, struct central *central, struct span *span, const struct span *previous) {
+  EXPECT(walk, span->state == SPAN_IN_USE && span->central == central && span->kind == central->kind &&
+                   span->size_class == central->size_class,
+         "the span at %#zx is in the list of another kind or class", (size_t)span->start);
+  EXPECT(walk, span->previous == previous, "the span at %#zx: its list's links disagree", (size_t)span->start);
+  if (failed(walk)) return;
+  check_page_map(walk, span);
+  check_bits(walk, span);
+  if (failed(walk) || (central->map_flags & PAGE_LEAF)) return;
+  walk->kind = &walk->core->kinds.kinds[span->kind];
+  span_each(&walk->core->space, span, walk->core->space.alloc_bits, check_cell, walk);
+  walk->kind = NULL;
+}
+
+static size_t check_list(struct walk *walk, struct central *central) {
+  size_t pages = 0, spans = 0, used = 0;
+  const struct span *previous = NULL;
+  for (struct span *span = central->first; span && !failed(walk); span = span->next) {
+    check_span(walk, central, span, previous);
+    pages += span->page_count;
+    used += span->used * span->cell_size;
+    spans++;
+    previous = span;
+  }
+  EXPECT(walk, central->last == previous, "the list of kind %u, class %u: its last span is not at its end",
+         central->kind, central->size_class);
+  EXPECT(walk, central->span_count == spans, "the list of kind %u, class %u has %zu spans and counts %zu",
+         central->kind, central->size_class, spans, central->span_count);
+  EXPECT(walk, central->used_bytes == used, "the list of kind %u, class %u has %zu bytes in use and counts %zu",
+         central->kind, central->size_class, used, central->used_bytes);
+  return pages;
+}
+
+/* ---- pages ---- */
+
+static void check_pages(struct walk *walk, size_t pages_in_spans) {
+  const struct space *space = &walk->core->space;
+  const struct page_heap *pages = &space->pages;
+  size_t free = 0, dirty = 0, longest = 0, run = 0;
+  for (size_t page = 0; page < pages->frontier; page++) {
+    bool is_free = bitmap_test(pages->summary.free, page);
+    EXPECT(walk, is_free == (space->page_map[page] == PAGE_FREE), "page %zu: page heap and page map disagree", page);
+    free += is_free;
+    dirty += is_free && bitmap_test(pages->dirty, page);
+    run = is_free ? run + 1 : 0;
+    longest = size_maximum(longest, run);
+  }
+  EXPECT(walk, pages_in_spans == pages->used_pages, "spans have %zu pages and the page heap counts %zu",
+         pages_in_spans, pages->used_pages);
+  EXPECT(walk, free + pages->used_pages == pages->frontier, "%zu free and %zu used pages do not make %zu", free,
+         pages->used_pages, pages->frontier);
+  EXPECT(walk, dirty == pages->dirty_pages, "%zu free pages are dirty and the page heap counts %zu", dirty,
+         pages->dirty_pages);
+  EXPECT(walk, longest == pages->summary.tree[1].longest, "the longest free run is %zu pages, the summary says %u",
+         longest, pages->summary.tree[1].longest);
+}
+
+static midden_status walk_heap(midden_heap *heap, midden_error *error) {
+  struct walk walk = {
+      .visitor = {visit_edge, visit_pinned, visit_range, visit_ambiguous}, .heap = heap, .core = &heap->core};
+  size_t pages = 0;
+  for (struct central *central = heap->core.active; central; central = central->next_active) {
+    pages += check_list(&walk, central);
+  }
+  check_pages(&walk, pages);
+  mdn_core_visit_precise(&heap->core, &walk.visitor);
+  heap->figures.verifications++;
+  if (failed(&walk) && error) *error = walk.error;
+  return walk.error.status;
+}
+
+midden_status midden_verify(midden_heap *heap, midden_error *error) {
+  if (mdn_heap_enter(heap) != MIDDEN_OK) {
+    return mdn_error(error, MIDDEN_MISUSE, "midden_verify: not an open heap of this thread, or inside a collection");
+  }
+  mdn_core_flush(&heap->core);
+  heap->collecting = true;
+  midden_status status = walk_heap(heap, error);
+  heap->collecting = false;
+  return status;
+}
+
+static midden_status verify_and_report(midden_heap *heap, const char *when) {
+  midden_error error;
+  midden_status status = walk_heap(heap, &error);
+  if (status != MIDDEN_OK) {
+    mdn_heap_report(heap, true, "midden: verify %s collection %llu: %s", when,
+                    (unsigned long long)heap->figures.collections + (*when == 'b'), error.message);
+  }
+  return status;
+}
+
+static midden_status verify_before(midden_heap *heap) { return verify_and_report(heap, "before"); }
+static midden_status verify_after(midden_heap *heap) { return verify_and_report(heap, "after"); }
+
+void mdn_debug_install(midden_heap *heap) {
+  if (heap->config.verify & MIDDEN_VERIFY_BEFORE) heap->before_collection = verify_before;
+  if (heap->config.verify & MIDDEN_VERIFY_AFTER) heap->after_collection = verify_after;
+}

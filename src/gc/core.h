@@ -1,0 +1,95 @@
+/* The core: what collectors work on. A heap is a core plus options, pacing and entry points. */
+#ifndef MIDDEN_GC_CORE_H
+#define MIDDEN_GC_CORE_H
+
+#include "gc/kinds.h"
+#include "gc/reference.h"
+#include "gc/tracer.h"
+#include "midden/statistics.h"
+#include "roots/handles.h"
+#include "roots/registry.h"
+#include "roots/stacks.h"
+
+struct core;
+
+/* A mutator: the part that inlined code reads comes last, with its cursors. */
+struct mutator {
+  struct mutator *next;
+  midden_heap *heap;
+  struct core *core;
+  struct handles handles;
+  struct stacks stacks;
+  midden_status last_status;
+  size_t bytes, reserved_bytes; /* committed, and reserved */
+  midden_mutator face;
+};
+
+static inline struct mutator *mutator_of(const midden_mutator *face) {
+  return (struct mutator *)((uintptr_t)face - offsetof(struct mutator, face));
+}
+
+/* What collections count, ever; see midden_statistics for the meanings. */
+struct core_figures {
+  uint64_t objects_moved, bytes_moved, objects_pinned, marked_in_place, mark_stack_rescans;
+  size_t live_objects, live_bytes; /* after the last collection */
+};
+
+struct core {
+  struct arena arena;
+  struct space space;
+  struct kind_table kinds;
+  struct central *active;    /* lists that ever had a span */
+  struct root_registry registry;
+  struct mutator *mutators;
+  struct reference_form form;
+  struct tracer tracer;
+  bool conservative;         /* stacks are scanned */
+  bool poison;
+  struct core_figures figures;
+};
+
+/* One collection's view of the C stack. */
+struct collection {
+  struct core *core;
+  const char *stack_pointer;
+  const midden_word *registers;
+  size_t register_count;
+};
+
+/* Roots, all kinds of them. Ambiguous roots come first where pins must be known first. */
+void mdn_core_visit_ambiguous(const struct collection *collection, midden_visitor *visitor);
+void mdn_core_visit_precise(struct core *core, midden_visitor *visitor);
+
+/* Puts a list among the active ones. */
+static inline void core_activate(struct core *core, struct central *central) {
+  if (central->active) return;
+  central->active = true;
+  central->next_active = core->active;
+  core->active = central;
+}
+
+/* Gives the unused rests of all mutators' runs back: alloc bits are exact afterwards. */
+void mdn_core_flush(struct core *core);
+
+/* The size of the cell at `cell`, from its page's entry. */
+static inline size_t core_cell_size(const struct core *core, uint64_t entry) {
+  if (entry & PAGE_LARGE) return space_entry_span(&core->space, entry)->cell_size;
+  return midden_class_size[(entry >> 16) & 0xff];
+}
+
+/* Calls `function` for each cell of a span whose bit in `bitmap` is set. The bitmap may change under
+ * way for cells already passed. */
+typedef void (*cell_function)(void *context, struct span *span, uintptr_t cell);
+static inline __attribute__((always_inline)) void span_each(const struct space *space, struct span *span,
+                                                            uint64_t *bitmap, cell_function function, void *context) {
+  uint64_t *bits = span_bits(space, span, bitmap);
+  size_t words = span_words(span);
+  for (size_t word = 0; word < words; word++) {
+    for (uint64_t rest = bits[word]; rest; rest &= rest - 1) {
+      size_t offset = span_is_large(span) ? 0 : span_cell_offset(span, (word << 6) + bits_lowest(rest));
+      function(context, span, span->start + offset);
+    }
+  }
+}
+
+#endif

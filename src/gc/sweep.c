@@ -1,0 +1,76 @@
+/* Sweeping: see sweep.h. */
+#include "gc/sweep.h"
+
+#include <string.h>
+
+#include "base/assertion.h"
+#include "midden/debug.h"
+
+static void fill(uintptr_t cell, size_t bytes, uintptr_t word) {
+  midden_word *words = (midden_word *)cell;
+  for (size_t i = 0; i < bytes / sizeof *words; i++) words[i] = word;
+}
+
+/* Under poison=yes: fills the cells that this collection freed, and finishes those that copying began
+ * (it filled all of an evacuated cell but the forwarding word). */
+static void poison_span(struct core *core, struct span *span, uintptr_t word) {
+  struct space *space = &core->space;
+  uint64_t *alloc = span_bits(space, span, space->alloc_bits);
+  uint64_t *mark = span_bits(space, span, space->mark_bits);
+  for (size_t i = 0; i < span_words(span); i++) {
+    for (uint64_t rest = span_pattern(span, i) & ~mark[i]; rest; rest &= rest - 1) {
+      size_t granule = (i << 6) + bits_lowest(rest);
+      uintptr_t cell = span->start + (span_is_large(span) ? 0 : span_cell_offset(span, granule));
+      if (bitmap_test(alloc, granule)) {
+        fill(cell, span->cell_size, span_is_large(span) ? MIDDEN_POISON_LARGE : word);
+      } else if (granule < span->zero_from && ((midden_word *)cell)[1] == MIDDEN_POISON_EVACUATED) {
+        *(midden_word *)cell = MIDDEN_POISON_EVACUATED;
+      }
+    }
+  }
+}
+
+static void clear_pins(struct space *space, struct span *span) {
+  if (span->pinned == 0) return;
+  memset(span_bits(space, span, space->pin_bits), 0, span_words(span) * sizeof(uint64_t));
+  span->pinned = 0;
+}
+
+/* Marks become the allocation map. post: how many cells live. */
+static uint32_t adopt_marks(struct space *space, struct span *span) {
+  uint64_t *alloc = span_bits(space, span, space->alloc_bits);
+  const uint64_t *mark = span_bits(space, span, space->mark_bits);
+  uint32_t live = 0;
+  size_t words = span_words(span);
+  for (size_t i = 0; i < words; i++) {
+    live += bits_count(mark[i]);
+    alloc[i] = mark[i];
+  }
+  return live;
+}
+
+void mdn_sweep(struct core *core, uintptr_t poison) {
+  struct space *space = &core->space;
+  core->figures.live_objects = core->figures.live_bytes = 0;
+  for (struct central *central = core->active; central; central = central->next_active) {
+    struct span *next;
+    central->used_bytes = 0;
+    for (struct span *span = central->first; span; span = next) {
+      next = span->next;
+      if (core->poison) poison_span(core, span, poison);
+      clear_pins(space, span);
+      span->live = adopt_marks(space, span);
+      if (span->live == 0) {
+        mdn_central_remove(central, span);
+        mdn_space_give_span(space, span);
+        continue;
+      }
+      span->used = span->live;
+      span->position = 0;
+      core->figures.live_objects += span->live;
+      central->used_bytes += span->live * span->cell_size;
+    }
+    core->figures.live_bytes += central->used_bytes;
+    mdn_central_restart(central);
+  }
+}

@@ -1,0 +1,88 @@
+/* The tracer: marks what is reachable, in place. Shared by all collectors.
+ *
+ * An object is marked when it is first seen and then waits on the mark stack, unless its page says that
+ * it holds no references. Between the stack and scanning stands a short queue of objects whose memory
+ * is being fetched (Cher, Hosking, Vitek 2004): a dependent miss for each object becomes several in flight.
+ *
+ * The mark stack grows as it must; when memory for it cannot be had, an object is left marked and
+ * unscanned, and the whole marked heap is scanned again afterwards. Large arrays are scanned in portions,
+ * so they do not flood the stack. */
+#ifndef MIDDEN_GC_TRACER_H
+#define MIDDEN_GC_TRACER_H
+
+#include "alloc/space.h"
+#include "gc/reference.h"
+#include "midden/kind.h"
+
+#define TRACER_QUEUE 8
+#define TRACER_PORTION 512 /* slots of a large object that are scanned at a time */
+#define TRACER_PORTIONS 64 /* large objects that can wait half scanned; more are scanned at once */
+
+struct core;
+struct kind;
+
+struct mark_stack {
+  uintptr_t *cells;
+  size_t depth, capacity;
+};
+
+struct tracer {
+  midden_visitor visitor; /* for roots and trace functions; first, so that one leads to the other */
+  struct core *core;
+  uintptr_t base;
+  size_t extent;
+  const uint64_t *page_map;
+  uint64_t *mark_bits;
+  const struct kind *kinds;
+  struct reference_form form;
+  struct mark_stack stack;
+  bool overflowed;
+  uintptr_t queue[TRACER_QUEUE];
+  size_t queue_next, queued;
+  struct {
+    midden_word *next, *end;
+  } portions[TRACER_PORTIONS];
+  size_t portion_count;
+};
+
+/* Readies the tracer for a collection: no marks, no pins, an empty stack. */
+void mdn_tracer_begin(struct core *core);
+
+/* Marks what the roots reach. Ambiguous roots pin what they hit. post: marks and pins are complete. */
+struct collection;
+void mdn_tracer_mark_all(const struct collection *collection);
+
+/* Scans until nothing is left to scan. */
+void mdn_tracer_drain(struct tracer *tracer);
+
+/* Marks one cell if it is not, and has it scanned. */
+void mdn_tracer_mark_cell(struct tracer *tracer, uintptr_t cell);
+
+/* Pins, marks and has scanned the cells that an ambiguous word may mean. */
+void mdn_tracer_pin_word(struct tracer *tracer, uintptr_t word);
+/* The same for a word that is said to be a reference. */
+void mdn_tracer_pin_reference(struct tracer *tracer, uintptr_t word);
+/* For a visitor of the same name; `count` words. */
+void mdn_tracer_pin_words(struct tracer *tracer, const midden_word *first, size_t count);
+
+/* Puts a cell on the mark stack. */
+bool mdn_mark_stack_grow(struct tracer *tracer);
+static inline void tracer_push(struct tracer *tracer, uintptr_t cell) {
+  struct mark_stack *stack = &tracer->stack;
+  if (__builtin_expect(stack->depth == stack->capacity, 0) && !mdn_mark_stack_grow(tracer)) {
+    tracer->overflowed = true;
+    return;
+  }
+  stack->cells[stack->depth++] = cell;
+}
+
+/* If objects were left unscanned for want of mark stack: calls `scan` for every marked cell that may
+ * hold references, then the caller drains. post: false if there was no need. */
+typedef void (*scan_function)(struct tracer *tracer, uintptr_t cell);
+bool mdn_tracer_rescan(struct tracer *tracer, scan_function scan);
+
+/* Gives the mark stack's memory back if it has grown large. */
+void mdn_tracer_end(struct tracer *tracer);
+void mdn_tracer_close(struct tracer *tracer);
+
+#endif

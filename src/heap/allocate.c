@@ -1,0 +1,119 @@
+/* The slow path of allocation: stress, pacing, refill, emergency. */
+#include <string.h>
+
+#include "base/assertion.h"
+#include "heap/heap.h"
+
+static void *fail(struct mutator *mutator, midden_status status) {
+  mutator->last_status = status;
+  return NULL;
+}
+
+/* Collections that are due before anything is handed out. */
+static void collect_if_due(midden_heap *heap) {
+  if (heap->config.stress != MIDDEN_STRESS_OFF) {
+    if (mdn_stress_due(heap)) mdn_heap_collect(heap, CAUSE_STRESS);
+  }
+  if (heap->pacing.allocated >= heap->pacing.threshold && heap->collector->collect) {
+    mdn_heap_collect(heap, CAUSE_PACING);
+  }
+}
+
+static void *refill(struct mutator *mutator, struct central *central, midden_cursor *cursor) {
+  midden_heap *heap = mutator->heap;
+  /* Under stress a run is one cell, so that every allocation comes through here. */
+  size_t most = heap->config.stress == MIDDEN_STRESS_OFF ? SIZE_MAX : 1;
+  struct run run;
+  if (!mdn_central_take(&heap->core.space, central, most, &run)) {
+    if (mdn_heap_collect(heap, CAUSE_EMERGENCY) == MIDDEN_UNSUPPORTED) return fail(mutator, MIDDEN_NO_MEMORY);
+    if (!mdn_central_take(&heap->core.space, central, most, &run)) return fail(mutator, MIDDEN_NO_MEMORY);
+  }
+  core_activate(&heap->core, central);
+  heap->figures.refills++;
+  heap->figures.page_heap_refills += run.new_span;
+  heap->pacing.allocated += (size_t)(run.end - run.start);
+  cursor->next = run.start + central->cell_size;
+  cursor->limit = run.end;
+  return run.start;
+}
+
+static void *allocate_small(struct mutator *mutator, struct central *central) {
+  midden_heap *heap = mutator->heap;
+  midden_cursor *cursor = &mutator->face.cursors[central->cursor];
+  /* There may be a run: requests that the inlined path does not know (above its table, or with another
+   * class for their alignment) come here with one. */
+  if ((size_t)(cursor->limit - cursor->next) >= central->cell_size) {
+    char *cell = cursor->next;
+    cursor->next += central->cell_size;
+    return cell;
+  }
+  collect_if_due(heap);
+  return refill(mutator, central, cursor);
+}
+
+static void *allocate_large(struct mutator *mutator, struct central *central, size_t size) {
+  midden_heap *heap = mutator->heap;
+  if (size > heap->config.heap_limit) return fail(mutator, MIDDEN_NO_MEMORY);
+  collect_if_due(heap);
+  /* A large object counts before it is made: it may be what reaches the threshold. */
+  if (heap->pacing.allocated + size > heap->pacing.threshold && heap->pacing.allocated > heap->pacing.threshold / 2 &&
+      heap->collector->collect) {
+    mdn_heap_collect(heap, CAUSE_PACING);
+  }
+  struct space *space = &heap->core.space;
+  struct span *span = mdn_central_take_large(space, central, size);
+  if (!span) {
+    if (mdn_heap_collect(heap, CAUSE_EMERGENCY) == MIDDEN_UNSUPPORTED) return fail(mutator, MIDDEN_NO_MEMORY);
+    span = mdn_central_take_large(space, central, size);
+    if (!span) return fail(mutator, MIDDEN_NO_MEMORY);
+  }
+  core_activate(&heap->core, central);
+  heap->figures.refills++;
+  heap->figures.page_heap_refills++;
+  heap->figures.large_allocations++;
+  heap->figures.large_bytes += span->cell_size;
+  heap->pacing.allocated += span->cell_size;
+  return (void *)span->start;
+}
+
+/* The kind of a handle, or NULL and the mutator's status if the call may not go on. */
+static const struct kind *enter(midden_mutator *face, midden_kind handle) {
+  struct mutator *mutator = mutator_of(face);
+  midden_heap *heap = mutator->heap;
+  CHECK(face->signature == MUTATOR_SIGNATURE);
+  if (mdn_heap_enter(heap) != MIDDEN_OK) {
+    mutator->last_status = MIDDEN_MISUSE;
+    return NULL;
+  }
+  const struct kind_table *table = &heap->core.kinds;
+  const struct kind *kind = handle.id > 0 && handle.id < table->count ? &table->kinds[handle.id] : NULL;
+  if (!kind || kind->cursor != handle.cursor) {
+    mutator->last_status = MIDDEN_BAD_ARGUMENT;
+    return NULL;
+  }
+  return kind;
+}
+
+void *midden_alloc_slow(midden_mutator *face, midden_kind handle) {
+  struct mutator *mutator = mutator_of(face);
+  const struct kind *kind = enter(face, handle);
+  if (!kind) return NULL;
+  if (!kind->fixed_size) return fail(mutator, MIDDEN_BAD_ARGUMENT);
+  if (kind->first_class == SIZE_CLASS_LARGE) return allocate_large(mutator, kind->centrals, kind->size);
+  return allocate_small(mutator, kind->centrals);
+}
+
+void *midden_alloc_sized_slow(midden_mutator *face, midden_kind handle, size_t size) {
+  struct mutator *mutator = mutator_of(face);
+  const struct kind *kind = enter(face, handle);
+  if (!kind) return NULL;
+  if (kind->fixed_size) return size <= kind->size ? midden_alloc(face, handle) : fail(mutator, MIDDEN_BAD_ARGUMENT);
+  void *cell;
+  if (size <= SIZE_CLASS_LARGEST) {
+    cell = allocate_small(mutator, kind_central(kind, mdn_class_of_aligned(size, kind->alignment)));
+  } else {
+    cell = allocate_large(mutator, kind_central(kind, SIZE_CLASS_LARGE), size);
+  }
+  if (cell) face->requested += size;
+  return cell;
+}

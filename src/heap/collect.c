@@ -1,0 +1,137 @@
+/* Collecting: entry, registers, hooks, what is measured and logged. */
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/assertion.h"
+#include "base/os.h"
+#include "heap/heap.h"
+#include "roots/registers.h"
+
+/* Free pages that were not reused for this long go back to the system at the next collection. */
+#define RETURN_DELAY_NS UINT64_C(500000000)
+
+midden_status mdn_heap_enter(const midden_heap *heap) {
+  if (!heap_valid(heap) || heap->collecting || heap->thread != mdn_os_thread()) return MIDDEN_MISUSE;
+  return MIDDEN_OK;
+}
+
+void mdn_heap_report(midden_heap *heap, bool always, const char *format, ...) {
+  char line[512];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(line, sizeof line, format, arguments);
+  va_end(arguments);
+  if (heap->config.report) {
+    heap->config.report(heap->config.report_context, line);
+    return;
+  }
+  FILE *target = heap->log ? heap->log : always ? stderr : NULL;
+  if (target) {
+    fprintf(target, "%s\n", line);
+    fflush(target);
+  }
+}
+
+static const char *cause_name(enum cause cause) {
+  static const char *const names[] = {"pacing", "request", "stress", "emergency"};
+  return names[cause];
+}
+
+/* One collection, while it runs. */
+struct attempt {
+  midden_heap *heap;
+  enum cause cause;
+  midden_status status;
+};
+
+static void measure(midden_heap *heap, enum cause cause, uint64_t pause_ns) {
+  struct heap_figures *figures = &heap->figures;
+  figures->collections++;
+  figures->emergency_collections += cause == CAUSE_EMERGENCY;
+  figures->stress_collections += cause == CAUSE_STRESS;
+  figures->requested_collections += cause == CAUSE_REQUEST;
+  figures->total_pause_ns += pause_ns;
+  figures->last_pause_ns = pause_ns;
+  if (pause_ns > figures->longest_pause_ns) figures->longest_pause_ns = pause_ns;
+  size_t live = heap->core.figures.live_bytes;
+  figures->fragmentation = live ? (double)mdn_heap_committed(heap) / (double)live : 0;
+}
+
+static void log_collection(midden_heap *heap, enum cause cause, size_t before, uint64_t pinned_before) {
+  if (!heap->log && !heap->config.report) return;
+  if (strcmp(heap->config.log, "off") == 0) return;
+  const struct core_figures *figures = &heap->core.figures;
+  mdn_heap_report(heap, false,
+                  "midden: collection %llu %s %s: %zu -> %zu bytes, %zu objects, %llu pinned, pause %.3f ms",
+                  (unsigned long long)heap->figures.collections, heap->collector->name, cause_name(cause), before,
+                  figures->live_bytes, figures->live_objects,
+                  (unsigned long long)(figures->objects_pinned - pinned_before),
+                  (double)heap->figures.last_pause_ns / 1e6);
+}
+
+static size_t used_bytes(const struct core *core) {
+  size_t bytes = 0;
+  for (const struct central *central = core->active; central; central = central->next_active) {
+    bytes += central->used_bytes;
+  }
+  return bytes;
+}
+
+/* A host that switched stacks without saying so: its references would be missed. */
+static bool stacks_covered(const struct core *core, const char *stack_pointer) {
+  if (!core->conservative) return true;
+  for (const struct mutator *mutator = core->mutators; mutator; mutator = mutator->next) {
+    if (!mdn_stacks_covers(&mutator->stacks, stack_pointer)) return false;
+  }
+  return true;
+}
+
+static midden_status run_hook(midden_heap *heap, collection_hook hook) {
+  return hook ? hook(heap) : MIDDEN_OK;
+}
+
+static __attribute__((noinline)) void collect_with_registers(void *context, const midden_word *registers,
+                                                             size_t count) {
+  struct attempt *attempt = context;
+  midden_heap *heap = attempt->heap;
+  struct core *core = &heap->core;
+  struct collection collection = {core, __builtin_frame_address(0), registers, count};
+  if (!stacks_covered(core, collection.stack_pointer)) {
+    mdn_heap_report(heap, true, "midden: no collection: the running stack is none that the mutator was attached on or "
+                                "switched to (see midden_stack_switch)");
+    attempt->status = MIDDEN_MISUSE;
+    return;
+  }
+  heap->collecting = true;
+  mdn_core_flush(core);
+  attempt->status = run_hook(heap, heap->before_collection);
+  size_t before = heap->log ? used_bytes(core) : 0;
+  uint64_t pinned_before = core->figures.objects_pinned;
+  heap->figures.peak_committed = size_maximum(heap->figures.peak_committed, mdn_heap_committed(heap));
+  core->space.now = mdn_os_clock();
+  heap->collector->collect(&collection);
+  uint64_t end = mdn_os_clock();
+  uint64_t pause_ns = end - core->space.now;
+  if (end > RETURN_DELAY_NS) mdn_page_heap_return(&core->space.pages, end - RETURN_DELAY_NS);
+  measure(heap, attempt->cause, pause_ns);
+  mdn_pacing_after(heap, pause_ns);
+  midden_status after = run_hook(heap, heap->after_collection);
+  if (attempt->status == MIDDEN_OK) attempt->status = after;
+  heap->collecting = false;
+  log_collection(heap, attempt->cause, before, pinned_before);
+}
+
+midden_status mdn_heap_collect(midden_heap *heap, enum cause cause) {
+  if (!heap->collector->collect) return MIDDEN_UNSUPPORTED;
+  struct attempt attempt = {heap, cause, MIDDEN_OK};
+  mdn_registers_call(collect_with_registers, &attempt);
+  return attempt.status;
+}
+
+midden_status midden_collect(midden_mutator *face, midden_collection collection) {
+  if (!face || face->signature != MUTATOR_SIGNATURE) return MIDDEN_MISUSE;
+  midden_heap *heap = mutator_of(face)->heap;
+  if (mdn_heap_enter(heap) != MIDDEN_OK) return MIDDEN_MISUSE;
+  if ((unsigned)collection > MIDDEN_FULL) return MIDDEN_BAD_ARGUMENT;
+  return mdn_heap_collect(heap, CAUSE_REQUEST);
+}

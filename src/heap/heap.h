@@ -1,0 +1,90 @@
+/* The heap: a core, its collector, options, pacing. Private to src/heap and src/debug. */
+#ifndef MIDDEN_HEAP_HEAP_H
+#define MIDDEN_HEAP_HEAP_H
+
+#include <stdio.h>
+
+#include "gc/collector.h"
+#include "gc/core.h"
+#include "midden/config.h"
+#include "midden/heap.h"
+
+#define HEAP_SIGNATURE ((uintptr_t)0x6d696464656e4850)    /* "middenHP" */
+#define MUTATOR_SIGNATURE ((uintptr_t)0x6d696464656e4d55) /* "middenMU" */
+
+enum cause { CAUSE_PACING, CAUSE_REQUEST, CAUSE_STRESS, CAUSE_EMERGENCY };
+
+/* When to collect next, in bytes of cells handed out since the last collection. */
+struct pacing {
+  size_t allocated;       /* since the last collection; runs count when they are taken */
+  size_t threshold;
+  uint64_t mutator_since; /* clock at the end of the last collection */
+  double allocation_rate; /* smoothed, bytes per second */
+  double collection_rate; /* smoothed, live bytes per second of pause */
+};
+
+/* What stress= needs. */
+struct stress_state {
+  uint64_t count;  /* allocations since the last stress collection */
+  uint64_t random;
+};
+
+/* Callbacks around each collection, installed by layers above (src/debug). pre: runs are flushed. */
+typedef midden_status (*collection_hook)(midden_heap *heap);
+
+struct heap_figures {
+  uint64_t refills, page_heap_refills, large_allocations;
+  uint64_t large_bytes; /* pages of all large objects, ever */
+  uint64_t requested_by_detached;
+  uint64_t collections, emergency_collections, stress_collections, requested_collections;
+  uint64_t total_pause_ns, longest_pause_ns, last_pause_ns;
+  uint64_t verifications;
+  size_t peak_committed;
+  double fragmentation;
+};
+
+/* Invariant: `collecting` is true exactly while a collection or a verification runs, and every entry point
+ * that could disturb it then answers MISUSE. */
+struct midden_heap {
+  uintptr_t signature;
+  midden_config config;
+  midden_memory memory;
+  size_t bytes; /* of this structure's own reservation */
+  struct core core;
+  const struct collector *collector;
+  uintptr_t thread;
+  bool collecting;
+  struct pacing pacing;
+  struct stress_state stress;
+  struct heap_figures figures;
+  collection_hook before_collection, after_collection;
+  FILE *log;
+};
+
+static inline bool heap_valid(const midden_heap *heap) { return heap && heap->signature == HEAP_SIGNATURE; }
+
+/* Whether the caller may use the heap now. post: MIDDEN_OK or MISUSE. */
+midden_status mdn_heap_enter(const midden_heap *heap);
+
+/* Collects. May be called from anywhere that mdn_heap_enter allows. */
+midden_status mdn_heap_collect(midden_heap *heap, enum cause cause);
+
+/* Pacing. */
+void mdn_pacing_open(midden_heap *heap);
+void mdn_pacing_after(midden_heap *heap, uint64_t pause_ns);
+/* Whether stress= wants a collection at this allocation; counts the allocation. */
+bool mdn_stress_due(midden_heap *heap);
+
+/* Options: checks what parsing cannot. */
+midden_status mdn_config_check(const midden_config *config, midden_error *error);
+
+/* One line to the report function, the log, or if `always` and both are off, to stderr. */
+__attribute__((format(printf, 3, 4))) void mdn_heap_report(midden_heap *heap, bool always, const char *format, ...);
+
+/* Makes `cursors` cursors of a mutator usable. post: false if memory was refused. */
+bool mdn_mutator_commit(struct mutator *mutator, const midden_memory *memory, size_t cursors);
+void mdn_mutator_release(struct mutator *mutator);
+
+size_t mdn_heap_committed(const midden_heap *heap);
+
+#endif

@@ -1,0 +1,51 @@
+/* Defining kinds, and asking about objects. */
+#include "base/assertion.h"
+#include "base/error.h"
+#include "heap/heap.h"
+
+static const midden_kind NO_KIND = {0, 0, 1};
+
+midden_kind midden_kind_define(midden_heap *heap, const midden_shape *shape, midden_error *error) {
+  if (mdn_heap_enter(heap) != MIDDEN_OK) {
+    mdn_error(error, MIDDEN_MISUSE, "midden_kind_define: not an open heap of this thread, or inside a collection");
+    return NO_KIND;
+  }
+  if (mdn_shape_check(shape, error) != MIDDEN_OK) return NO_KIND;
+  struct kind_table *table = &heap->core.kinds;
+  /* Every mutator must be able to have the new cursors; what is made usable too early does no harm. */
+  size_t cursors = size_minimum(table->cursor_count + 1 + SIZE_CLASS_CURSORS, CURSOR_CAPACITY);
+  for (struct mutator *mutator = heap->core.mutators; mutator; mutator = mutator->next) {
+    if (!mdn_mutator_commit(mutator, &heap->memory, cursors)) {
+      mdn_error(error, MIDDEN_NO_MEMORY, "kind %s: the system refused memory for its cursors", shape->name);
+      return NO_KIND;
+    }
+  }
+  uint16_t id = mdn_kinds_add(table, &heap->core.arena, shape, error);
+  if (id == 0) return NO_KIND;
+  const struct kind *kind = &table->kinds[id];
+  /* A large object of fixed size has a cursor that is never filled: each allocation takes the slow path. */
+  uint32_t cell_size = !kind->fixed_size ? MIDDEN_VARIABLE_SIZE
+                       : kind->first_class == SIZE_CLASS_LARGE ? MIDDEN_VARIABLE_SIZE - 1
+                                                               : midden_class_size[kind->first_class];
+  return (midden_kind){id, kind->cursor, cell_size};
+}
+
+const char *midden_kind_name(const midden_heap *heap, uint16_t kind_id) {
+  const struct kind_table *table = &heap->core.kinds;
+  return kind_id > 0 && kind_id < table->count ? table->kinds[kind_id].name : NULL;
+}
+
+void *midden_object_at(midden_heap *heap, const void *address) {
+  if (mdn_heap_enter(heap) != MIDDEN_OK) return NULL;
+  mdn_core_flush(&heap->core);
+  return (void *)mdn_space_cell_at(&heap->core.space, (uintptr_t)address);
+}
+
+size_t midden_size_of(const midden_heap *heap, const void *object) {
+  const struct core *core = &heap->core;
+  return core_cell_size(core, space_page_entry(&core->space, (uintptr_t)object));
+}
+
+uint16_t midden_kind_of(const midden_heap *heap, const void *object) {
+  return (uint16_t)space_page_entry(&heap->core.space, (uintptr_t)object);
+}

@@ -1,0 +1,93 @@
+/* Attaching and detaching mutators, and their memory. */
+#include "base/error.h"
+#include "base/os.h"
+#include "heap/heap.h"
+
+bool mdn_mutator_commit(struct mutator *mutator, const midden_memory *memory, size_t cursors) {
+  size_t needed = round_up(sizeof(struct mutator) + cursors * sizeof(midden_cursor), 4096);
+  if (needed <= mutator->bytes) return true;
+  if (!memory->commit(memory->context, (char *)mutator + mutator->bytes, needed - mutator->bytes)) return false;
+  mutator->bytes = needed;
+  return true;
+}
+
+static struct mutator *reserve_mutator(const midden_memory *memory, size_t cursors) {
+  size_t reserved = round_up(sizeof(struct mutator) + CURSOR_CAPACITY * sizeof(midden_cursor), 4096);
+  size_t bytes = round_up(sizeof(struct mutator) + cursors * sizeof(midden_cursor), 4096);
+  struct mutator *mutator = memory->reserve(memory->context, reserved);
+  if (!mutator) return NULL;
+  if (!memory->commit(memory->context, mutator, bytes)) {
+    memory->release(memory->context, mutator, reserved);
+    return NULL;
+  }
+  mutator->bytes = bytes;
+  mutator->reserved_bytes = reserved;
+  return mutator;
+}
+
+void mdn_mutator_release(struct mutator *mutator) {
+  const midden_memory *memory = &mutator->heap->memory;
+  struct arena *arena = &mutator->core->arena;
+  mutator->face.signature = 0;
+  mdn_handles_release(&mutator->handles, arena);
+  mdn_stacks_release(&mutator->stacks, arena);
+  memory->release(memory->context, mutator, mutator->reserved_bytes);
+}
+
+midden_mutator *midden_attach(midden_heap *heap, const void *stack_bottom, midden_error *error) {
+  if (mdn_heap_enter(heap) != MIDDEN_OK) {
+    mdn_error(error, MIDDEN_MISUSE, "midden_attach: not an open heap of this thread, or inside a collection");
+    return NULL;
+  }
+  struct core *core = &heap->core;
+  size_t cursors = core->kinds.cursor_count ? core->kinds.cursor_count : 1;
+  struct mutator *mutator = reserve_mutator(&heap->memory, cursors);
+  if (!mutator) {
+    mdn_error(error, MIDDEN_NO_MEMORY, "the system refused memory for a mutator");
+    return NULL;
+  }
+  mutator->heap = heap;
+  mutator->core = core;
+  mutator->face.signature = MUTATOR_SIGNATURE;
+  mutator->face.base = core->space.base;
+  mutator->face.page_map = core->space.page_map;
+  if (core->conservative && !mdn_stacks_attach(&mutator->stacks, stack_bottom)) {
+    mdn_mutator_release(mutator);
+    mdn_error(error, MIDDEN_MISUSE,
+              "midden_attach: stack_bottom is no address of a caller's local variable, and the stack's bottom is not "
+              "known; give such an address or use stack=precise");
+    return NULL;
+  }
+  mutator->next = core->mutators;
+  core->mutators = mutator;
+  return &mutator->face;
+}
+
+static struct mutator **find(struct core *core, struct mutator *mutator) {
+  struct mutator **link = &core->mutators;
+  while (*link && *link != mutator) link = &(*link)->next;
+  return *link ? link : NULL;
+}
+
+midden_status midden_detach(midden_mutator *face) {
+  if (!face || face->signature != MUTATOR_SIGNATURE) return MIDDEN_MISUSE;
+  struct mutator *mutator = mutator_of(face);
+  midden_heap *heap = mutator->heap;
+  if (mdn_heap_enter(heap) != MIDDEN_OK) return MIDDEN_MISUSE;
+  struct mutator **link = find(&heap->core, mutator);
+  if (!link) return MIDDEN_MISUSE;
+  mdn_core_flush(&heap->core);
+  heap->figures.requested_by_detached += face->requested;
+  *link = mutator->next;
+  mdn_mutator_release(mutator);
+  return MIDDEN_OK;
+}
+
+midden_heap *midden_heap_of(const midden_mutator *mutator) { return mutator_of(mutator)->heap; }
+
+midden_status midden_last_status(midden_mutator *face) {
+  struct mutator *mutator = mutator_of(face);
+  midden_status status = mutator->last_status;
+  mutator->last_status = MIDDEN_OK;
+  return status;
+}

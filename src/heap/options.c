@@ -1,0 +1,393 @@
+/* Options: one table drives parsing, printing and help. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "gc/collector.h"
+#include "heap/heap.h"
+
+/* One option. `accepted` completes the sentence "... is not ...": what the value must be. */
+struct option {
+  const char *name;
+  const char *accepted;
+  const char *meaning;
+  bool (*parse)(midden_config *config, const char *text);
+  void (*print)(const midden_config *config, char *text, size_t capacity);
+};
+
+struct word_value {
+  const char *word;
+  int value;
+};
+
+static bool parse_word(const struct word_value *words, const char *text, int *value) {
+  for (; words->word; words++) {
+    if (strcmp(words->word, text) == 0) {
+      *value = words->value;
+      return true;
+    }
+  }
+  return false;
+}
+
+static const char *print_word(const struct word_value *words, int value) {
+  while (words->word && words->value != value) words++;
+  return words->word ? words->word : "?";
+}
+
+/* "64K": digits, then K, M, G or T or nothing. */
+static bool parse_size(const char *text, size_t *size) {
+  if (*text < '0' || *text > '9') return false;
+  char *end;
+  errno = 0;
+  unsigned long long value = strtoull(text, &end, 10);
+  if (errno) return false;
+  static const char units[] = "KMGT";
+  unsigned shift = 0;
+  if (*end) {
+    const char *unit = strchr(units, *end);
+    if (!unit || end[1]) return false;
+    shift = 10 * (unsigned)(unit - units + 1);
+  }
+  if (value > (SIZE_MAX >> shift)) return false;
+  *size = (size_t)value << shift;
+  return true;
+}
+
+static void print_size(size_t size, char *text, size_t capacity) {
+  static const char units[] = "\0KMGT";
+  unsigned unit = 0;
+  while (size && size % 1024 == 0 && unit < 4) {
+    size /= 1024;
+    unit++;
+  }
+  snprintf(text, capacity, "%zu%.1s", size, &units[unit]);
+}
+
+static bool parse_number(const char *text, uint64_t *number) {
+  if (*text < '0' || *text > '9') return false;
+  char *end;
+  errno = 0;
+  *number = strtoull(text, &end, 0);
+  return !errno && !*end;
+}
+
+/* ---- the options ---- */
+
+static bool parse_collector(midden_config *config, const char *text) {
+  if (!mdn_collector_named(text)) return false;
+  snprintf(config->collector, sizeof config->collector, "%s", text);
+  return true;
+}
+static void print_collector(const midden_config *config, char *text, size_t capacity) {
+  snprintf(text, capacity, "%s", config->collector);
+}
+
+static const struct word_value stack_words[] = {
+    {"conservative", MIDDEN_STACK_CONSERVATIVE}, {"precise", MIDDEN_STACK_PRECISE}, {NULL, 0}};
+static bool parse_stack(midden_config *config, const char *text) {
+  int value;
+  if (!parse_word(stack_words, text, &value)) return false;
+  config->stack = (midden_stack_mode)value;
+  return true;
+}
+static void print_stack(const midden_config *config, char *text, size_t capacity) {
+  snprintf(text, capacity, "%s", print_word(stack_words, (int)config->stack));
+}
+
+static bool parse_limit(midden_config *config, const char *text) {
+  if (strcmp(text, "auto") == 0) {
+    config->heap_limit = 0;
+    return true;
+  }
+  return parse_size(text, &config->heap_limit) && config->heap_limit > 0;
+}
+static void print_limit(const midden_config *config, char *text, size_t capacity) {
+  if (config->heap_limit) {
+    print_size(config->heap_limit, text, capacity);
+  } else {
+    snprintf(text, capacity, "auto");
+  }
+}
+
+static bool parse_initial(midden_config *config, const char *text) {
+  return parse_size(text, &config->heap_initial) && config->heap_initial > 0;
+}
+static void print_initial(const midden_config *config, char *text, size_t capacity) {
+  print_size(config->heap_initial, text, capacity);
+}
+
+#define RATIO_DEFAULT 2.0
+#define BALANCE_DEFAULT 1e-8
+
+static bool parse_growth(midden_config *config, const char *text) {
+  static const struct word_value words[] = {
+      {"ratio", MIDDEN_GROWTH_RATIO}, {"fixed", MIDDEN_GROWTH_FIXED}, {"balance", MIDDEN_GROWTH_BALANCE}, {NULL, 0}};
+  char word[16];
+  size_t length = strcspn(text, ":");
+  if (length >= sizeof word) return false;
+  memcpy(word, text, length);
+  word[length] = 0;
+  int growth;
+  if (!parse_word(words, word, &growth)) return false;
+  double factor = growth == MIDDEN_GROWTH_BALANCE ? BALANCE_DEFAULT : RATIO_DEFAULT;
+  if (text[length]) {
+    const char *number = text + length + 1;
+    char *end;
+    if (growth == MIDDEN_GROWTH_FIXED || (*number < '0' || *number > '9')) return false;
+    factor = strtod(number, &end);
+    if (*end || !(factor > 0) || factor > 1e6 || (growth == MIDDEN_GROWTH_RATIO && factor <= 1)) return false;
+  }
+  config->growth = (midden_growth)growth;
+  config->growth_factor = factor;
+  return true;
+}
+static void print_growth(const midden_config *config, char *text, size_t capacity) {
+  switch (config->growth) {
+    case MIDDEN_GROWTH_FIXED:
+      snprintf(text, capacity, "fixed");
+      break;
+    case MIDDEN_GROWTH_BALANCE:
+      snprintf(text, capacity, "balance:%.17g", config->growth_factor);
+      break;
+    default:
+      snprintf(text, capacity, "ratio:%.17g", config->growth_factor);
+  }
+}
+
+static bool parse_stress(midden_config *config, const char *text) {
+  uint64_t value = 0;
+  midden_stress stress;
+  if (strcmp(text, "off") == 0) {
+    stress = MIDDEN_STRESS_OFF;
+  } else if (strncmp(text, "alloc:", 6) == 0 && parse_number(text + 6, &value) && value > 0) {
+    stress = MIDDEN_STRESS_ALLOC;
+  } else if (strncmp(text, "random:", 7) == 0 && parse_number(text + 7, &value)) {
+    stress = MIDDEN_STRESS_RANDOM;
+  } else {
+    return false;
+  }
+  config->stress = stress;
+  config->stress_value = value;
+  return true;
+}
+static void print_stress(const midden_config *config, char *text, size_t capacity) {
+  unsigned long long value = config->stress_value;
+  if (config->stress == MIDDEN_STRESS_ALLOC) {
+    snprintf(text, capacity, "alloc:%llu", value);
+  } else if (config->stress == MIDDEN_STRESS_RANDOM) {
+    snprintf(text, capacity, "random:%llu", value);
+  } else {
+    snprintf(text, capacity, "off");
+  }
+}
+
+static const struct word_value verify_words[] = {{"off", MIDDEN_VERIFY_OFF},
+                                                 {"before", MIDDEN_VERIFY_BEFORE},
+                                                 {"after", MIDDEN_VERIFY_AFTER},
+                                                 {"both", MIDDEN_VERIFY_BOTH},
+                                                 {NULL, 0}};
+static bool parse_verify(midden_config *config, const char *text) {
+  int value;
+  if (!parse_word(verify_words, text, &value)) return false;
+  config->verify = (midden_verify_mode)value;
+  return true;
+}
+static void print_verify(const midden_config *config, char *text, size_t capacity) {
+  snprintf(text, capacity, "%s", print_word(verify_words, (int)config->verify));
+}
+
+static const struct word_value yes_words[] = {{"yes", 1}, {"no", 0}, {NULL, 0}};
+static bool parse_poison(midden_config *config, const char *text) {
+  int value;
+  if (!parse_word(yes_words, text, &value)) return false;
+  config->poison = value;
+  return true;
+}
+static void print_poison(const midden_config *config, char *text, size_t capacity) {
+  snprintf(text, capacity, "%s", print_word(yes_words, config->poison));
+}
+
+static bool parse_log(midden_config *config, const char *text) {
+  if (!*text || strlen(text) >= sizeof config->log) return false;
+  snprintf(config->log, sizeof config->log, "%s", text);
+  return true;
+}
+static void print_log(const midden_config *config, char *text, size_t capacity) {
+  snprintf(text, capacity, "%s", config->log);
+}
+
+static const struct option options[] = {
+    {"collector", "a collector of this build", "who collects", parse_collector, print_collector},
+    {"stack", "conservative or precise",
+     "whether the C stack and registers are scanned for references, which then pin", parse_stack, print_stack},
+    {"heap-limit", "auto or a size such as 64K, 64M, 1G", "most bytes of cells; auto: the machine's memory", parse_limit,
+     print_limit},
+    {"heap-initial", "a size such as 64K, 64M, 1G", "bytes allocated before the first collection, and at least between two",
+     parse_initial, print_initial},
+    {"growth", "ratio:F with F > 1, fixed, or balance:C with C > 0",
+     "when to collect: at F times the live size; only when heap-limit is full; by the square-root rule", parse_growth,
+     print_growth},
+    {"stress", "off, alloc:N with N > 0, or random:SEED",
+     "collect at every N-th allocation, or at random ones, 1 in 64 on average", parse_stress, print_stress},
+    {"verify", "off, before, after or both", "walk the whole heap around each collection", parse_verify, print_verify},
+    {"poison", "yes or no", "fill freed cells with a word that names who freed them", parse_poison, print_poison},
+    {"log", "off, stderr or a file's path of at most 127 bytes", "one line for each collection", parse_log, print_log},
+};
+#define OPTION_COUNT (sizeof options / sizeof options[0])
+
+/* ---- the public calls ---- */
+
+/* What an option accepts; for `collector`, the list. */
+static void accepted_text(const struct option *option, char *text, size_t capacity) {
+  if (option->parse != parse_collector) {
+    snprintf(text, capacity, "%s", option->accepted);
+    return;
+  }
+  size_t used = 0;
+  for (size_t i = 0; mdn_collector_at(i) && used < capacity; i++) {
+    const char *join = i == 0 ? "" : mdn_collector_at(i + 1) ? ", " : " or ";
+    used += (size_t)snprintf(text + used, capacity - used, "%s%s", join, mdn_collector_at(i)->name);
+  }
+}
+
+static const struct option *option_named(const char *name, size_t length) {
+  for (size_t i = 0; i < OPTION_COUNT; i++) {
+    if (strlen(options[i].name) == length && memcmp(options[i].name, name, length) == 0) return &options[i];
+  }
+  return NULL;
+}
+
+static midden_status unknown_option(const char *item, size_t length, midden_error *error) {
+  char names[160] = "";
+  size_t used = 0;
+  for (size_t i = 0; i < OPTION_COUNT; i++) {
+    used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", options[i].name);
+  }
+  return mdn_error(error, MIDDEN_BAD_OPTION, "unknown option \"%.*s\"; there are %s", (int)size_minimum(length, 60), item,
+                   names);
+}
+
+/* One "name=value". */
+static midden_status parse_item(midden_config *config, const char *item, size_t length, midden_error *error) {
+  const char *equals = memchr(item, '=', length);
+  size_t name_length = equals ? (size_t)(equals - item) : length;
+  const struct option *option = option_named(item, name_length);
+  if (!option) return unknown_option(item, name_length, error);
+  char accepted[160];
+  accepted_text(option, accepted, sizeof accepted);
+  if (!equals) {
+    return mdn_error(error, MIDDEN_BAD_OPTION, "option %s has no value; it must be %s", option->name, accepted);
+  }
+  char value[sizeof config->log + 1];
+  size_t value_length = length - name_length - 1;
+  if (value_length < sizeof value) {
+    memcpy(value, equals + 1, value_length);
+    value[value_length] = 0;
+    if (option->parse(config, value)) return MIDDEN_OK;
+  }
+  return mdn_error(error, MIDDEN_BAD_OPTION, "option %s: \"%.*s\" is not accepted; it must be %s", option->name,
+                   (int)size_minimum(value_length, 60), equals + 1, accepted);
+}
+
+midden_status midden_config_parse(midden_config *config, const char *text, midden_error *error) {
+  if (!config || !text) return mdn_error(error, MIDDEN_BAD_ARGUMENT, "midden_config_parse: a configuration and a text");
+  midden_config parsed = *config;
+  while (*text) {
+    size_t length = strcspn(text, ",");
+    if (length > 0) { /* "a=1,,b=2" and a comma at the end are harmless */
+      midden_status status = parse_item(&parsed, text, length, error);
+      if (status != MIDDEN_OK) return status;
+    }
+    text += length;
+    if (*text) text++;
+  }
+  *config = parsed;
+  return MIDDEN_OK;
+}
+
+midden_status midden_config_env(midden_config *config, const char *variable, midden_error *error) {
+  if (!config || !variable) return mdn_error(error, MIDDEN_BAD_ARGUMENT, "midden_config_env: a configuration and a name");
+  const char *text = getenv(variable);
+  return text ? midden_config_parse(config, text, error) : MIDDEN_OK;
+}
+
+/* snprintf at the end of what was written so far; counts also what does not fit. */
+__attribute__((format(printf, 4, 5))) static void append(char *text, size_t capacity, size_t *length,
+                                                         const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  size_t room = *length < capacity ? capacity - *length : 0;
+  int more = vsnprintf(room ? text + *length : NULL, room, format, arguments);
+  va_end(arguments);
+  *length += more > 0 ? (size_t)more : 0;
+}
+
+size_t midden_config_print(const midden_config *config, char *text, size_t capacity) {
+  size_t length = 0;
+  for (size_t i = 0; i < OPTION_COUNT; i++) {
+    char value[sizeof config->log + 1];
+    options[i].print(config, value, sizeof value);
+    append(text, capacity, &length, "%s%s=%s", i ? "," : "", options[i].name, value);
+  }
+  return length;
+}
+
+size_t midden_config_help(char *text, size_t capacity) {
+  size_t length = 0;
+  for (size_t i = 0; i < OPTION_COUNT; i++) {
+    char accepted[160];
+    accepted_text(&options[i], accepted, sizeof accepted);
+    append(text, capacity, &length, "%s: %s; %s\n", options[i].name, accepted, options[i].meaning);
+  }
+  return length;
+}
+
+midden_status mdn_config_check(const midden_config *config, midden_error *error) {
+  const struct collector *collector = mdn_collector_named(config->collector);
+  if (!collector) {
+    char accepted[160];
+    accepted_text(&options[0], accepted, sizeof accepted);
+    return mdn_error(error, MIDDEN_BAD_OPTION, "collector \"%.23s\" is not in this build; there are %s",
+                     config->collector, accepted);
+  }
+  if (config->heap_limit && config->heap_limit < 8 * PAGE_BYTES) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "heap-limit is %zu bytes; it must be at least 64K", config->heap_limit);
+  }
+  bool collects = collector->capabilities & COLLECTOR_COLLECTS;
+  if (!collects && config->stress != MIDDEN_STRESS_OFF) {
+    return mdn_error(error, MIDDEN_CONFLICT,
+                     "stress collects, and collector=none never does: choose another collector or stress=off");
+  }
+  if (!collects && config->verify != MIDDEN_VERIFY_OFF) {
+    return mdn_error(error, MIDDEN_CONFLICT,
+                     "verify runs around collections, and collector=none has none: choose another collector or "
+                     "verify=off and call midden_verify");
+  }
+  if (config->growth == MIDDEN_GROWTH_RATIO && !(config->growth_factor > 1)) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "growth=ratio: the factor is %g; it must be more than 1",
+                     config->growth_factor);
+  }
+  if (config->growth == MIDDEN_GROWTH_BALANCE && !(config->growth_factor > 0)) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "growth=balance: the constant is %g; it must be more than 0",
+                     config->growth_factor);
+  }
+  if (config->growth == MIDDEN_GROWTH_FIXED && config->heap_limit == 0) {
+    return mdn_error(error, MIDDEN_CONFLICT,
+                     "growth=fixed collects when heap-limit is full, and heap-limit is auto: give it a size");
+  }
+  if (config->stress == MIDDEN_STRESS_ALLOC && config->stress_value == 0) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "stress=alloc: the interval must be at least 1");
+  }
+  if (config->references.low_tags == 0) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "references.low_tags is 0: no word could be a reference");
+  }
+  if ((config->references.high_match & ~config->references.high_mask) ||
+      (config->references.high_mask & UINT64_C(0x7fffffffffff))) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT,
+                     "references.high_mask must lie above the 47 bits of an address, and high_match within high_mask");
+  }
+  return MIDDEN_OK;
+}

@@ -1,0 +1,82 @@
+/* Pacing: when to collect next. */
+#include <math.h>
+
+#include "base/os.h"
+#include "base/random.h"
+#include "heap/heap.h"
+
+/* Near the limit a collection comes after at least this many bytes, so that a heap which is almost full
+ * slows down but does not collect at every refill; refills that fail collect anyway. */
+#define THRESHOLD_LEAST ((size_t)64 << 10)
+#define SMOOTHING 0.5 /* of the rates, as in MemBalancer */
+#define STRESS_MEAN 64
+
+void mdn_pacing_open(midden_heap *heap) {
+  struct pacing *pacing = &heap->pacing;
+  size_t limit = heap->config.heap_limit;
+  pacing->threshold = heap->config.growth == MIDDEN_GROWTH_FIXED ? limit : size_minimum(heap->config.heap_initial, limit);
+  pacing->mutator_since = mdn_os_clock();
+  heap->stress.random = heap->config.stress_value;
+}
+
+static double smooth(double old, double sample) {
+  return old == 0 ? sample : SMOOTHING * old + (1 - SMOOTHING) * sample;
+}
+
+/* Bytes until the next collection, as the rule would have it. */
+static double wanted_growth(const midden_heap *heap, double live) {
+  switch (heap->config.growth) {
+    case MIDDEN_GROWTH_FIXED:
+      return (double)heap->config.heap_limit;
+    case MIDDEN_GROWTH_BALANCE: {
+      /* Extra memory E = sqrt(L g / (c s)): live bytes, allocation and collection rate. */
+      const struct pacing *pacing = &heap->pacing;
+      if (pacing->collection_rate <= 0) return live;
+      return sqrt(live * pacing->allocation_rate / (heap->config.growth_factor * pacing->collection_rate));
+    }
+    default:
+      return live * (heap->config.growth_factor - 1);
+  }
+}
+
+/* What the limit leaves. A copying collector needs room for the copies too, as far as there is any;
+ * without, it marks in place. */
+static size_t room(const midden_heap *heap, size_t live) {
+  size_t limit = heap->config.heap_limit;
+  size_t free = limit > live ? limit - live : 0;
+  bool copies = heap->collector->capabilities & COLLECTOR_NEEDS_ROOM;
+  if (copies && heap->config.growth != MIDDEN_GROWTH_FIXED && free > live + limit / 8) free -= live;
+  return free;
+}
+
+void mdn_pacing_after(midden_heap *heap, uint64_t pause_ns) {
+  struct pacing *pacing = &heap->pacing;
+  uint64_t now = mdn_os_clock();
+  double live = (double)heap->core.figures.live_bytes;
+  double mutator_ns = (double)(now - pacing->mutator_since) - (double)pause_ns;
+  if (mutator_ns > 0) {
+    pacing->allocation_rate = smooth(pacing->allocation_rate, (double)pacing->allocated * 1e9 / mutator_ns);
+  }
+  pacing->collection_rate = smooth(pacing->collection_rate, live * 1e9 / (double)(pause_ns + 1));
+  double wanted = wanted_growth(heap, live);
+  size_t most = room(heap, heap->core.figures.live_bytes);
+  size_t threshold = wanted < (double)most ? (size_t)wanted : most;
+  threshold = size_maximum(threshold, size_minimum(heap->config.heap_initial, most));
+  pacing->threshold = size_maximum(threshold, THRESHOLD_LEAST);
+  pacing->allocated = 0;
+  pacing->mutator_since = now;
+}
+
+bool mdn_stress_due(midden_heap *heap) {
+  struct stress_state *stress = &heap->stress;
+  switch (heap->config.stress) {
+    case MIDDEN_STRESS_ALLOC:
+      if (++stress->count < heap->config.stress_value) return false;
+      stress->count = 0;
+      return true;
+    case MIDDEN_STRESS_RANDOM:
+      return random_next(&stress->random) % STRESS_MEAN == 0;
+    default:
+      return false;
+  }
+}
