@@ -42,7 +42,6 @@ struct span {
   /* Compaction: where this span's first movable live cell goes. */
   struct span *destination;
   uint32_t destination_slot; /* in cells of `destination` that are not pinned */
-  uint32_t moved;            /* live cells that leave their place */
 };
 
 static inline bool span_is_large(const struct span *span) { return span->reciprocal == 0; }

@@ -11,6 +11,7 @@
 #include "roots/stacks.h"
 
 struct core;
+struct scavenger;
 
 /* A mutator: the part that inlined code reads comes last, with its cursors. */
 struct mutator {
@@ -43,8 +44,10 @@ struct core {
   struct mutator *mutators;
   struct reference_form form;
   struct tracer tracer;
+  struct scavenger *scavenger; /* copying's pass, while it runs */
   bool conservative;         /* stacks are scanned */
   bool poison;
+  bool no_room;              /* in this collection, no span could be had for copies */
   struct core_figures figures;
 };
 

@@ -1,0 +1,78 @@
+/* Evacuation: see evacuate.h. */
+#include "gc/evacuate.h"
+
+#include <string.h>
+
+#include "base/assertion.h"
+#include "midden/debug.h"
+
+void mdn_evacuation_begin(struct core *core) {
+  core->no_room = false;
+  for (struct central *central = core->active; central; central = central->next_active) {
+    central->evacuation_next = central->evacuation_limit = NULL;
+    if (!central->movable) continue;
+    for (struct span *span = central->first; span; span = span->next) {
+      mdn_space_set_flag(&core->space, span, PAGE_EVACUATE, true);
+    }
+  }
+}
+
+/* The rest of a collector's run is neither allocated nor marked. */
+static void flush(struct core *core, struct central *central) {
+  char *next = central->evacuation_next, *limit = central->evacuation_limit;
+  if (next == limit) return;
+  bitmap_clear_range(core->space.mark_bits, space_granule(&core->space, (uintptr_t)next),
+                     space_granule(&core->space, (uintptr_t)limit));
+  mdn_central_flush(&core->space, next, limit, false);
+  central->allocated_cells += (size_t)(limit - next) / central->cell_size; /* see mdn_evacuation_refill */
+}
+
+void mdn_evacuation_end(struct core *core) {
+  for (struct central *central = core->active; central; central = central->next_active) {
+    flush(core, central);
+    central->evacuation_next = central->evacuation_limit = NULL;
+    if (!central->movable) continue;
+    for (struct span *span = central->first; span; span = span->next) {
+      mdn_space_set_flag(&core->space, span, PAGE_EVACUATE, false);
+    }
+  }
+}
+
+char *mdn_evacuation_refill(struct core *core, struct central *central) {
+  if (core->no_room) return NULL;
+  struct space *space = &core->space;
+  struct span *span = mdn_central_grow(space, central);
+  struct run run;
+  if (!span) {
+    core->no_room = true;
+    return NULL;
+  }
+  CHECK(mdn_span_take(space, span, SIZE_MAX, false, &run));
+  /* Copies are not allocations of the host's. */
+  central->allocated_cells -= run.cells;
+  memcpy(span_bits(space, span, space->mark_bits), span_bits(space, span, space->alloc_bits),
+         span_words(span) * sizeof(uint64_t));
+  central->evacuation_next = run.start + central->cell_size;
+  central->evacuation_limit = run.end;
+  return run.start;
+}
+
+/* All but the forwarding word; sweeping fills that too. */
+static void poison(uintptr_t cell, size_t size) {
+  midden_word *words = (midden_word *)cell;
+  for (size_t i = 1; i < size / sizeof *words; i++) words[i] = MIDDEN_POISON_EVACUATED;
+}
+
+uintptr_t mdn_evacuate(struct core *core, uint64_t entry, uintptr_t cell) {
+  struct central *central = kind_central(&core->kinds.kinds[entry & 0xffff], (entry >> 16) & 0xff);
+  size_t size = central->cell_size;
+  char *copy = evacuation_cell(core, central);
+  if (!copy) return 0;
+  memcpy(copy, (const void *)cell, size);
+  *(midden_word *)cell = (uintptr_t)copy;
+  bitmap_clear(core->space.alloc_bits, space_granule(&core->space, cell));
+  if (__builtin_expect(core->poison, 0)) poison(cell, size);
+  core->figures.objects_moved++;
+  core->figures.bytes_moved += size;
+  return (uintptr_t)copy;
+}

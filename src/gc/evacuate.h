@@ -1,0 +1,40 @@
+/* Evacuation: copying a cell out of its span, and where it went.
+ *
+ * The state of a cell in a span that is being evacuated is in its alloc and mark bits:
+ *   alloc 1, mark 0   not seen yet
+ *   alloc 1, mark 1   alive in place: pinned, or there was no room to copy it
+ *   alloc 0           copied: its first word is the address of the copy
+ * so forwarding needs neither a header nor a bitmap of its own, and sweeping by marks alone frees what
+ * was copied. */
+#ifndef MIDDEN_GC_EVACUATE_H
+#define MIDDEN_GC_EVACUATE_H
+
+#include "gc/core.h"
+
+/* Flags the spans of all movable lists in the page map, and forgets earlier runs. */
+void mdn_evacuation_begin(struct core *core);
+/* Clears the flags, and gives unused rests of the collector's runs back. */
+void mdn_evacuation_end(struct core *core);
+
+/* A free cell for a copy, marked and allocated, in a span that is not being evacuated.
+ * post: NULL if there is no room; once that happened, no new span is tried in this collection. */
+char *mdn_evacuation_refill(struct core *core, struct central *central);
+
+static inline char *evacuation_cell(struct core *core, struct central *central) {
+  char *cell = central->evacuation_next;
+  if ((size_t)(central->evacuation_limit - cell) < central->cell_size) return mdn_evacuation_refill(core, central);
+  central->evacuation_next = cell + central->cell_size;
+  return cell;
+}
+
+/* Copies a cell and leaves the forwarding address. pre: not seen yet. post: the copy; 0: no room. */
+uintptr_t mdn_evacuate(struct core *core, uint64_t entry, uintptr_t cell);
+
+/* Whether a cell of a span that is being evacuated was copied. */
+static inline bool evacuated(const struct space *space, uintptr_t cell) {
+  return !bitmap_test(space->alloc_bits, space_granule(space, cell));
+}
+
+static inline uintptr_t forwarding_address(uintptr_t cell) { return *(const midden_word *)cell; }
+
+#endif

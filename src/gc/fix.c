@@ -1,0 +1,68 @@
+/* Fixing references through the visitor: see fix.h. */
+#include "gc/fix.h"
+
+#include "base/assertion.h"
+
+static void add(struct fixer *fixer, midden_word *slot) {
+  size_t offset;
+  const struct core *core = fixer->core;
+  uintptr_t word = *slot;
+  if (!reference_offset(&core->form, false, core->space.base, core->space.extent, word, &offset)) return;
+  if (fixer->counting) {
+    fixer->count++;
+    return;
+  }
+  uintptr_t moved = fix_word(core, word, fixer->forward);
+  if (moved == word) return;
+  if (fixer->count == fixer->capacity) {
+    /* Only a trace function that visits more slots than any before comes here: within one object each
+     * slot is visited once, so writing early does no harm. */
+    mdn_fixer_apply(fixer);
+    if (fixer->capacity == 0) {
+      *slot = moved;
+      return;
+    }
+  }
+  fixer->fixes[fixer->count++] = (struct fix){slot, moved};
+}
+
+static void fix_edge(midden_visitor *visitor, midden_word *slot) { add((struct fixer *)visitor, slot); }
+
+static void fix_range(midden_visitor *visitor, midden_word *first, size_t count) {
+  for (size_t i = 0; i < count; i++) add((struct fixer *)visitor, first + i);
+}
+
+/* What these name is pinned and has not moved. */
+static void fix_pinned(midden_visitor *visitor, uintptr_t word) { (void)visitor, (void)word; }
+static void fix_ambiguous(midden_visitor *visitor, const midden_word *first, size_t count) {
+  (void)visitor, (void)first, (void)count;
+}
+
+bool mdn_fixer_open(struct fixer *fixer, struct core *core, forward_function forward) {
+  *fixer = (struct fixer){
+      .visitor = {fix_edge, fix_pinned, fix_range, fix_ambiguous}, .core = core, .forward = forward, .counting = true};
+  mdn_core_visit_precise(core, &fixer->visitor);
+  void *fixes = NULL;
+  size_t roots = fixer->count;
+  fixer->count = 0;
+  fixer->counting = false;
+  bool made = mdn_arena_grow(&core->arena, &fixes, &fixer->capacity, size_maximum(roots, 64), sizeof(struct fix));
+  fixer->fixes = fixes;
+  return made;
+}
+
+void mdn_fixer_close(struct fixer *fixer) {
+  CHECK(fixer->count == 0);
+  mdn_arena_free(&fixer->core->arena, fixer->fixes, fixer->capacity * sizeof(struct fix));
+}
+
+void mdn_fixer_apply(struct fixer *fixer) {
+  for (size_t i = 0; i < fixer->count; i++) *fixer->fixes[i].slot = fixer->fixes[i].word;
+  fixer->count = 0;
+}
+
+void mdn_fixer_fix_roots(struct fixer *fixer) {
+  CHECK(fixer->count == 0);
+  mdn_core_visit_precise(fixer->core, &fixer->visitor);
+  mdn_fixer_apply(fixer);
+}
