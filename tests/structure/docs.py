@@ -43,6 +43,16 @@ def link_errors(documents):
     ]
 
 
+def design_errors(folder):
+    """The index of the design notes names each of them."""
+    named = LINK.findall((folder / "README.md").read_text())
+    return [
+        f"docs/design/README.md: {path.name} is missing"
+        for path in sorted(folder.glob("*.md"))
+        if path.name != "README.md" and path.name not in named
+    ]
+
+
 def collector_errors(readme, page, collectors):
     """README's table and the sections of docs/collectors.md name the collectors of the build."""
     rows = re.findall(r"^\| `([a-z-]+)` \|", readme, re.MULTILINE)
@@ -73,6 +83,7 @@ def main(root, help_program, collectors):
     examples = [lines(path.read_text()) for path in (root / "docs" / "examples").glob("*.c")]
     help_text = subprocess.run([help_program], check=True, capture_output=True, text=True).stdout
     errors = code_errors(guides, examples) + link_errors(documents)
+    errors += design_errors(root / "docs" / "design")
     errors += collector_errors(documents[root / "README.md"], documents[root / "docs" / "collectors.md"], collectors)
     errors += option_errors(documents[root / "docs" / "tuning.md"], help_text)
     sys.exit("\n".join(errors) if errors else 0)
