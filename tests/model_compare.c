@@ -1,0 +1,108 @@
+/* The model's comparison: the graph in the heap against its shadow. See model_internal.h.
+ *
+ * Both graphs are walked in step from the roots. A shadow that is reached for the first time fixes the
+ * address where its object is; whenever it is reached again the address must be the same. Serial numbers in
+ * the objects make the opposite direction certain: two shadows never share an object. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "model_internal.h"
+
+typedef struct walk {
+  model *here;
+  uint64_t stamp;
+  uint32_t pending; /* entries of here->work */
+  uint64_t objects;
+  uint64_t bytes;   /* of cells */
+} walk;
+
+/* A word that should hold `index`, `interior` bytes into it. */
+static void reach(walk *state, uintptr_t word, uint32_t index, size_t interior, const char *where, size_t which) {
+  model *here = state->here;
+  if (index == 0) {
+    if (word != 0) model_fail(here, "%s %zu should be NULL and is %#zx", where, which, (size_t)word);
+    return;
+  }
+  shadow *expected = &here->shadows[index];
+  uintptr_t address = word - interior;
+  if (expected->seen == state->stamp) {
+    if (expected->address != address)
+      model_fail(here, "%s %zu leads to %#zx; object %llu was found at %#zx", where, which, (size_t)address,
+                 (unsigned long long)expected->serial, (size_t)expected->address);
+    return;
+  }
+  expected->seen = state->stamp;
+  expected->address = address;
+  if (midden_object_at(here->heap, (void *)address) != (void *)address) {
+    model_fail(here, "%s %zu should lead to object %llu (%s) and leads to %#zx, where none is", where, which,
+               (unsigned long long)expected->serial, midden_kind_name(here->heap, here->kinds[expected->shape].id),
+               (size_t)address);
+    return;
+  }
+  here->work[state->pending++] = index;
+}
+
+static void inspect(walk *state, uint32_t index) {
+  model *here = state->here;
+  shadow *expected = &here->shadows[index];
+  void *object = (void *)expected->address;
+  unsigned long long serial = expected->serial;
+  const char *kind = midden_kind_name(here->heap, here->kinds[expected->shape].id);
+  if (midden_kind_of(here->heap, object) != here->kinds[expected->shape].id ||
+      midden_kind_id_of(here->mutator, object) != here->kinds[expected->shape].id) {
+    model_fail(here, "object %llu (%s) has another kind", serial, kind);
+  } else if (midden_size_of(here->heap, object) < expected->bytes) {
+    model_fail(here, "object %llu (%s) of %u bytes is in a smaller cell", serial, kind, expected->bytes);
+  } else if (!model_content_is(expected, object)) {
+    model_fail(here, "object %llu (%s) of %u bytes lost its content: its first word is %#zx", serial, kind,
+               expected->bytes, (size_t) * (midden_word *)object);
+  } else if (expected->fixed_at != 0 && expected->fixed_at != expected->address) {
+    model_fail(here, "object %llu (%s) must not move but did", serial, kind);
+  }
+  if (here->result->failed) return;
+  state->objects++;
+  state->bytes += midden_size_of(here->heap, object);
+  for (uint32_t i = 0; i < expected->edge_count && !here->result->failed; i++) {
+    uintptr_t word = *model_edge_slot(expected, object, i);
+    reach(state, word, expected->edges[i], expected->interior ? expected->interior[i] : 0, kind, i);
+  }
+}
+
+/* What the walk did not reach is garbage in the heap too. */
+static void free_unreached(model *here, uint64_t stamp) {
+  for (uint32_t i = 1; i < here->shadow_count; i++) {
+    shadow *at = &here->shadows[i];
+    if (at->serial == 0 || at->seen == stamp) continue;
+    free(at->edges);
+    free(at->interior);
+    at->edges = NULL;
+    at->interior = NULL;
+    at->serial = 0;
+    here->free_shadows[here->free_count++] = i;
+    here->live--;
+  }
+}
+
+static walk compare(model *here) {
+  walk state = {here, ++here->result->comparisons, 0, 0, 0};
+  for (size_t i = 0; i < here->root_count && !here->result->failed; i++)
+    reach(&state, *here->roots[i].slot, here->roots[i].holds, 0, "root", i);
+  while (state.pending > 0 && !here->result->failed) inspect(&state, here->work[--state.pending]);
+  if (!here->result->failed) free_unreached(here, state.stamp);
+  return state;
+}
+
+void model_compare(model *here) { compare(here); }
+
+void model_compare_live(model *here) {
+  midden_statistics statistics;
+  midden_statistics_read(here->heap, &statistics);
+  walk state = compare(here);
+  if (here->result->failed) return;
+  bool wrong = here->exact ? statistics.live_objects != state.objects || statistics.live_bytes != state.bytes
+                           : statistics.live_objects < state.objects || statistics.live_bytes < state.bytes;
+  if (wrong)
+    model_fail(here, "%zu objects (%zu bytes) are live after the collection, but %llu (%llu bytes) are reachable",
+               statistics.live_objects, statistics.live_bytes, (unsigned long long)state.objects,
+               (unsigned long long)state.bytes);
+}
