@@ -23,8 +23,9 @@ MIDDEN_API midden_status midden_heap_close(midden_heap *heap);
 
 /* Attaches a mutator to the heap. `stack_bottom` is the address of a local variable of a function
  * that stays active as long as the mutator is attached (main's, or the interpreter's entry): the
- * conservative scan reads the stack from there down to the collection. NULL: the bottom of the
- * thread's stack is found. Ignored when stack=precise.
+ * conservative scan covers the stack from 4 KiB above it (or the stack's end, if that is nearer) down to
+ * the collection, so that the other locals of that function are found too. On a stack that is not the
+ * thread's own it starts exactly there. NULL: all of the thread's stack. Ignored when stack=precise.
  * post: a mutator; or NULL and *error (may be NULL): NO_MEMORY, MISUSE. Does not collect. */
 MIDDEN_API midden_mutator *midden_attach(midden_heap *heap, const void *stack_bottom, midden_error *error);
 

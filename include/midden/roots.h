@@ -17,11 +17,18 @@ MIDDEN_API midden_status midden_root_add(midden_heap *heap, void *slot);
 /* `count` consecutive slots. */
 MIDDEN_API midden_status midden_root_range_add(midden_heap *heap, void *first, size_t count);
 
-/* `count` consecutive words that may point to, into or past objects: hits are pinned. */
+/* `count` consecutive words that may point to, into or just past objects: hits are pinned.
+ *
+ * What an ambiguous word hits, here, on stacks and in MIDDEN_REFS_AMBIGUOUS objects: the object whose cell
+ * it points into; and if it is the very start of a cell, or points to none, the object that ends there.
+ * The one exception: an object of a fixed-size kind of at most 128 bytes is not kept by a pointer just
+ * past its end that is also the start of another object. Such structures are not walked with end pointers,
+ * and keeping every neighbour alive retains much that is dead (docs/design/past-the-end.md). */
 MIDDEN_API midden_status midden_root_ambiguous_add(midden_heap *heap, const void *first, size_t count);
 
 /* Called one to three times in each collection; visits the same slots each time. It may use every
- * midden_visit function. Must not allocate from the heap, register roots or collect. */
+ * midden_visit function. It must not follow references into objects (while slots are being rewritten an
+ * object may not be where its new reference says), allocate from the heap, register roots or collect. */
 typedef void (*midden_scan_function)(midden_visitor *visitor, void *context);
 MIDDEN_API midden_status midden_root_scanner_add(midden_heap *heap, midden_scan_function scan, void *context);
 
@@ -49,9 +56,11 @@ typedef struct midden_frame {
 } midden_frame;
 
 #define MIDDEN_FRAME(mutator, ...)                                                                        \
+  _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wshadow\"")                          \
   void *const midden_frame_slots_[] = {MIDDEN_ADDRESSES_(__VA_ARGS__)};                                   \
   midden_frame midden_frame_ = {(mutator)->frames, midden_frame_slots_,                                   \
                                 sizeof midden_frame_slots_ / sizeof midden_frame_slots_[0], __func__};    \
+  _Pragma("GCC diagnostic pop")                                                                           \
   (mutator)->frames = &midden_frame_
 #define MIDDEN_END(mutator) ((void)((mutator)->frames = midden_frame_.previous))
 

@@ -4,7 +4,7 @@
 #include "base/assertion.h"
 #include "midden/allocate.h"
 
-const uint16_t midden_class_size[] = {SIZE_CLASS_SIZES};
+const uint16_t midden_class_size[] = {SIZE_CLASS_SIZES, 8}; /* the last stands for large objects */
 const uint8_t midden_class_of_eighth[MIDDEN_SMALL_LOOKUP / 8 + 1] = {SIZE_CLASS_LOOKUP};
 const uint8_t mdn_class_pages[] = {SIZE_CLASS_PAGES};
 const uint32_t mdn_class_reciprocal[] = {SIZE_CLASS_RECIPROCALS};

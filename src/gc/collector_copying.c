@@ -55,7 +55,7 @@ ALWAYS_INLINE void scavenge(struct scavenger *scavenger, midden_word *slot) {
 }
 
 /* Has the slot's target fetched, and does the slot that has waited longest. */
-static inline void enqueue(struct scavenger *scavenger, midden_word *slot) {
+ALWAYS_INLINE void enqueue(struct scavenger *scavenger, midden_word *slot) {
   size_t offset;
   const struct core *core = scavenger->core;
   if (!reference_offset(&core->form, core->form.plain, core->space.base, core->space.extent, *slot, &offset)) return;
@@ -70,7 +70,7 @@ static inline void enqueue(struct scavenger *scavenger, midden_word *slot) {
   }
 }
 
-static void enqueue_slot(void *scavenger, midden_word *slot) { enqueue(scavenger, slot); }
+ALWAYS_INLINE void enqueue_slot(void *scavenger, midden_word *slot) { enqueue(scavenger, slot); }
 
 static void finish_queue(struct scavenger *scavenger) {
   for (size_t i = 0; i < SLOT_QUEUE && scavenger->queued; i++) {
@@ -212,7 +212,7 @@ static void evacuate_cell(void *context, struct span *span, uintptr_t cell) {
   }
 }
 
-static void fix_slot(void *context, midden_word *slot) {
+ALWAYS_INLINE void fix_slot(void *context, midden_word *slot) {
   const struct core *core = ((struct fixer *)context)->core;
   *slot = fix_word(core, *slot, forward);
 }

@@ -29,24 +29,38 @@ static inline uint32_t slots(const struct span *span) { return span->cells - spa
 
 /* ---- the plan ---- */
 
-/* Counts ranks within a span. post: the number of live cells that may move. */
-static uint32_t rank_span(struct space *space, const struct span *span) {
+/* Counts ranks within a span, and the live cells that may move. post: whether there is a free slot before
+ * one of them, so that some move even if the first stays. */
+static bool rank_span(struct space *space, struct span *span) {
+  const uint64_t *pins = span_bits(space, span, space->pin_bits);
   uint16_t *ranks = space->ranks + (size_t)span->first_page * WORDS_PER_PAGE;
   uint32_t count = 0;
+  bool gap = false, moves = false;
   for (size_t word = 0; word < span_words(span); word++) {
+    uint64_t live = movable_bits(space, span, word);
+    uint64_t free = span_pattern(span, word) & ~live & ~pins[word];
     ranks[word] = (uint16_t)count;
-    count += bits_count(movable_bits(space, span, word));
+    count += bits_count(live);
+    /* A gap in an earlier word, or one in this below its highest live cell. */
+    moves |= live && (gap || (free && bits_lowest(free) < 64 - (unsigned)__builtin_clzll(live)));
+    gap |= free != 0;
   }
-  return count;
+  span->live = count;
+  return moves;
 }
 
-static void plan_sequence(struct space *space, struct central *central) {
+/* Plans one sequence. Spans from which no cell moves, such as a dense beginning, are not flagged. post:
+ * whether any is. */
+static bool plan_sequence(struct space *space, struct central *central) {
   struct span *destination = central->first;
   uint32_t slot = 0;
+  bool any = false;
   for (struct span *span = central->first; span; span = span->next) {
     span->destination = destination;
     span->destination_slot = slot;
-    span->live = rank_span(space, span);
+    bool moves = rank_span(space, span) || (span->live > 0 && (destination != span || slot > 0));
+    if (moves) mdn_space_set_flag(space, span, PAGE_EVACUATE, true);
+    any |= moves;
     slot += span->live;
     while (destination && slot >= slots(destination)) {
       slot -= slots(destination);
@@ -54,6 +68,7 @@ static void plan_sequence(struct space *space, struct central *central) {
     }
   }
   CHECK(destination || slot == 0);
+  return any;
 }
 
 /* ---- where a cell goes ---- */
@@ -77,8 +92,8 @@ static size_t free_slot_offset(const struct space *space, const struct span *spa
 static uintptr_t forward(const struct core *core, uintptr_t cell) {
   const struct space *space = &core->space;
   uint64_t entry = space_page_entry(space, cell);
+  if (!(entry & PAGE_EVACUATE)) return cell;
   const struct span *span = space_entry_span(space, entry);
-  if (!span->destination) return cell; /* not planned: large, or of a kind that does not move */
   size_t granule = space_granule(space, cell);
   if (span->pinned && bitmap_test(space->pin_bits, granule)) return cell;
   size_t word = (granule >> 6) - (size_t)span->first_page * WORDS_PER_PAGE;
@@ -94,7 +109,7 @@ static uintptr_t forward(const struct core *core, uintptr_t cell) {
 
 /* ---- the pass over the live cells ---- */
 
-static void fix_slot(void *context, midden_word *slot) {
+ALWAYS_INLINE void fix_slot(void *context, midden_word *slot) {
   const struct core *core = ((struct fixer *)context)->core;
   *slot = fix_word(core, *slot, forward);
 }
@@ -120,10 +135,12 @@ static void fix_and_slide_cell(void *context, struct span *span, uintptr_t cell)
 
 static void pass_over(struct fixer *fixer, struct central *central) {
   struct space *space = &fixer->core->space;
-  bool slides = central->movable;
-  if (!slides && (central->map_flags & PAGE_LEAF)) return;
   for (struct span *span = central->first; span; span = span->next) {
-    span_each(space, span, space->mark_bits, slides ? fix_and_slide_cell : fix_cell, fixer);
+    if (space_page_entry(space, span->start) & PAGE_EVACUATE) {
+      span_each(space, span, space->mark_bits, fix_and_slide_cell, fixer);
+    } else if (!(central->map_flags & PAGE_LEAF)) {
+      span_each(space, span, space->mark_bits, fix_cell, fixer);
+    }
   }
 }
 
@@ -162,16 +179,23 @@ static void mark_sequence(struct space *space, struct central *central) {
     count = (uint32_t)size_minimum(left, slots(span));
     left -= count;
     mark_filled(space, span, count);
-    span->destination = NULL;
+    if (space_page_entry(space, span->start) & PAGE_EVACUATE) {
+      mdn_space_set_flag(space, span, PAGE_EVACUATE, false);
+    }
   }
   CHECK(left == 0);
 }
 
 static void compact(struct core *core) {
   struct fixer fixer;
+  bool any = false;
   if (!mdn_fixer_open(&fixer, core, forward)) return; /* no memory to move safely: what lives stays in place */
   for (struct central *central = core->active; central; central = central->next_active) {
-    if (central->movable) plan_sequence(&core->space, central);
+    if (central->movable) any |= plan_sequence(&core->space, central);
+  }
+  if (!any) {
+    mdn_fixer_close(&fixer);
+    return;
   }
   mdn_fixer_fix_roots(&fixer); /* forwarding needs the plan only, not the objects */
   for (struct central *central = core->active; central; central = central->next_active) pass_over(&fixer, central);

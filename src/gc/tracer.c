@@ -57,8 +57,8 @@ ALWAYS_INLINE void mark_word(struct tracer *tracer, uintptr_t word, bool plain) 
   }
 }
 
-static void mark_slot_plain(void *tracer, midden_word *slot) { mark_word(tracer, *slot, true); }
-static void mark_slot_tagged(void *tracer, midden_word *slot) { mark_word(tracer, *slot, false); }
+ALWAYS_INLINE void mark_slot_plain(void *tracer, midden_word *slot) { mark_word(tracer, *slot, true); }
+ALWAYS_INLINE void mark_slot_tagged(void *tracer, midden_word *slot) { mark_word(tracer, *slot, false); }
 
 ALWAYS_INLINE void mark_words(struct tracer *tracer, midden_word *first, midden_word *end, bool plain) {
   for (; first < end; first++) mark_word(tracer, *first, plain);
@@ -100,12 +100,19 @@ ALWAYS_INLINE void scan_portion(struct tracer *tracer, bool plain) {
   mark_words(tracer, first, end, plain);
 }
 
+/* Fetches the object's first and last word: most objects lie in one or two cache lines. */
+ALWAYS_INLINE void prefetch(const struct tracer *tracer, uintptr_t cell) {
+  uint64_t entry = tracer->page_map[(cell - tracer->base) >> PAGE_SHIFT];
+  __builtin_prefetch((const void *)cell);
+  __builtin_prefetch((const void *)(cell + midden_class_size[(entry >> 16) & 0xff] - 8));
+}
+
 ALWAYS_INLINE void drain(struct tracer *tracer, bool plain) {
   for (;;) {
     uintptr_t cell = 0;
     if (tracer->stack.depth) {
       cell = tracer->stack.cells[--tracer->stack.depth];
-      __builtin_prefetch((void *)cell);
+      prefetch(tracer, cell);
       tracer->queued++;
     } else if (tracer->queued == 0) {
       if (tracer->portion_count == 0) return;
@@ -177,14 +184,20 @@ static void pin_cell(struct tracer *tracer, uintptr_t cell) {
   mdn_tracer_mark_cell(tracer, cell);
 }
 
-/* A word may point to the first byte of a cell and mean the object before it, whose last field it is
- * just past: both are kept. */
+/* Whether a loop may have left a pointer just past an object of this kind, with the next object right
+ * behind it. Small objects of fixed size are not walked with end pointers, and for them the price would be
+ * high: each pointer to one would keep its neighbour alive, often the root of a structure that died (in
+ * GCBench a tree of 12 MB). docs/design/past-the-end.md has the figures. */
+#define WALKED_LEAST 128
+static bool walked(const struct kind *kind) { return !kind->fixed_size || kind->size > WALKED_LEAST; }
+
 static void pin_address(struct tracer *tracer, uintptr_t address) {
   struct space *space = &tracer->core->space;
   uintptr_t cell = mdn_space_cell_at(space, address);
   if (cell) pin_cell(tracer, cell);
+  if (cell && cell != address) return;
   uintptr_t before = mdn_space_cell_at(space, address - 1);
-  if (before && before != cell) pin_cell(tracer, before);
+  if (before && (!cell || walked(&tracer->kinds[(uint16_t)space_page_entry(space, before)]))) pin_cell(tracer, before);
 }
 
 void mdn_tracer_pin_word(struct tracer *tracer, uintptr_t word) {
