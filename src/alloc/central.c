@@ -38,13 +38,13 @@ void mdn_central_restart(struct central *central) { central->serving = central->
 
 /* A kind's first span is as small as its class allows, so that a heap with many kinds and few objects
  * stays small. */
-static size_t pages_for_next_span(const struct central *central) {
-  if (central->span_count == 0) return round_up(central->cell_size, PAGE_BYTES) >> PAGE_SHIFT;
+static size_t pages_for_next_span(const struct central *central, bool first) {
+  if (first) return round_up(central->cell_size, PAGE_BYTES) >> PAGE_SHIFT;
   return mdn_class_pages[central->size_class];
 }
 
-struct span *mdn_central_grow(struct space *space, struct central *central) {
-  size_t pages = pages_for_next_span(central);
+struct span *mdn_central_grow(struct space *space, struct central *central, bool first) {
+  size_t pages = pages_for_next_span(central, first);
   size_t least = round_up(central->cell_size, PAGE_BYTES) >> PAGE_SHIFT;
   for (;;) {
     struct span *span = mdn_space_take_span(space, central->kind, central->size_class, central->cell_size, pages,
@@ -125,7 +125,7 @@ bool mdn_central_take(struct space *space, struct central *central, size_t most,
   for (; central->serving; central->serving = central->serving->next) {
     if (mdn_span_take(space, central->serving, most, central->zero, run)) return true;
   }
-  struct span *span = mdn_central_grow(space, central);
+  struct span *span = mdn_central_grow(space, central, central->span_count == 0);
   if (!span) return false;
   central->serving = span;
   CHECK(mdn_span_take(space, span, most, central->zero, run));

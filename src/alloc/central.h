@@ -40,8 +40,9 @@ struct run {
  * post: true and *run; or false: no memory. */
 bool mdn_central_take(struct space *space, struct central *central, size_t most, struct run *run);
 
-/* A new span at the end of the sequence, no cell allocated. post: NULL if there is no memory. */
-struct span *mdn_central_grow(struct space *space, struct central *central);
+/* A new span at the end of the sequence, no cell allocated; `first`: as small as the class allows.
+ * post: NULL if there is no memory. */
+struct span *mdn_central_grow(struct space *space, struct central *central, bool first);
 
 /* A new span for one large object, allocated and zeroed as the list says. post: NULL, or the span. */
 struct span *mdn_central_take_large(struct space *space, struct central *central, size_t size);

@@ -41,7 +41,7 @@ void mdn_evacuation_end(struct core *core) {
 char *mdn_evacuation_refill(struct core *core, struct central *central) {
   if (core->no_room) return NULL;
   struct space *space = &core->space;
-  struct span *span = mdn_central_grow(space, central);
+  struct span *span = mdn_central_grow(space, central, central->evacuation_next == NULL);
   struct run run;
   if (!span) {
     core->no_room = true;
