@@ -55,14 +55,14 @@ static void check_word(struct walk *walk, uintptr_t word, const void *slot) {
 
 static void check_slot(void *walk, midden_word *slot) { check_word(walk, *slot, slot); }
 
-static void visit_edge(midden_visitor *visitor, midden_word *slot) { check_slot(visitor, slot); }
-static void visit_range(midden_visitor *visitor, midden_word *first, size_t count) {
+static void verify_edge(midden_visitor *visitor, midden_word *slot) { check_slot(visitor, slot); }
+static void verify_range(midden_visitor *visitor, midden_word *first, size_t count) {
   for (size_t i = 0; i < count; i++) check_slot(visitor, first + i);
 }
-static void visit_pinned(midden_visitor *visitor, uintptr_t word) {
+static void verify_pinned(midden_visitor *visitor, uintptr_t word) {
   check_word((struct walk *)visitor, word, NULL);
 }
-static void visit_ambiguous(midden_visitor *visitor, const midden_word *first, size_t count) {
+static void verify_ambiguous(midden_visitor *visitor, const midden_word *first, size_t count) {
   (void)visitor, (void)first, (void)count; /* any word is allowed */
 }
 
@@ -160,7 +160,7 @@ static void check_pages(struct walk *walk, size_t pages_in_spans) {
 
 static midden_status walk_heap(midden_heap *heap, midden_error *error) {
   struct walk walk = {
-      .visitor = {visit_edge, visit_pinned, visit_range, visit_ambiguous}, .heap = heap, .core = &heap->core};
+      .visitor = {verify_edge, verify_pinned, verify_range, verify_ambiguous}, .heap = heap, .core = &heap->core};
   size_t pages = 0;
   for (struct central *central = heap->core.active; central; central = central->next_active) {
     pages += check_list(&walk, central);

@@ -84,7 +84,7 @@ static void finish_queue(struct scavenger *scavenger) {
 }
 
 /* A large array's slots are many: they are done in portions, between which the mark stack is drained. */
-static void scan_large(struct scavenger *scavenger, const struct kind *kind, uintptr_t cell, size_t size) {
+static void scavenge_large(struct scavenger *scavenger, const struct kind *kind, uintptr_t cell, size_t size) {
   size_t first;
   if (!layout_has_slot_tail(kind, cell, &first)) {
     layout_each(kind, cell, size, enqueue_slot, scavenger, &scavenger->visitor);
@@ -102,18 +102,18 @@ static void scan_large(struct scavenger *scavenger, const struct kind *kind, uin
   }
 }
 
-static inline void scan(struct scavenger *scavenger, uintptr_t cell) {
+static inline void scavenge_cell(struct scavenger *scavenger, uintptr_t cell) {
   struct core *core = scavenger->core;
   uint64_t entry = space_page_entry(&core->space, cell);
   const struct kind *kind = &core->kinds.kinds[entry & 0xffff];
   if (entry & PAGE_LARGE) {
-    scan_large(scavenger, kind, cell, space_entry_span(&core->space, entry)->cell_size);
+    scavenge_large(scavenger, kind, cell, space_entry_span(&core->space, entry)->cell_size);
     return;
   }
   layout_each(kind, cell, midden_class_size[(entry >> 16) & 0xff], enqueue_slot, scavenger, &scavenger->visitor);
 }
 
-static void scan_portion(struct scavenger *scavenger) {
+static void scavenge_portion(struct scavenger *scavenger) {
   struct tracer *tracer = scavenger->tracer;
   size_t last = tracer->portion_count - 1;
   midden_word *first = tracer->portions[last].next, *end = tracer->portions[last].end;
@@ -126,30 +126,30 @@ static void scan_portion(struct scavenger *scavenger) {
   layout_words(first, end, enqueue_slot, scavenger);
 }
 
-static void drain(struct scavenger *scavenger) {
+static void scavenge_all(struct scavenger *scavenger) {
   struct tracer *tracer = scavenger->tracer;
   for (;;) {
     if (tracer->stack.depth) {
-      scan(scavenger, tracer->stack.cells[--tracer->stack.depth]);
+      scavenge_cell(scavenger, tracer->stack.cells[--tracer->stack.depth]);
     } else if (scavenger->queued) {
       finish_queue(scavenger);
     } else if (tracer->portion_count) {
-      scan_portion(scavenger);
+      scavenge_portion(scavenger);
     } else {
       return;
     }
   }
 }
 
-static void visit_edge(midden_visitor *visitor, midden_word *slot) { scavenge((struct scavenger *)visitor, slot); }
+static void scavenge_edge(midden_visitor *visitor, midden_word *slot) { scavenge((struct scavenger *)visitor, slot); }
 
-static void visit_range(midden_visitor *visitor, midden_word *first, size_t count) {
+static void scavenge_range(midden_visitor *visitor, midden_word *first, size_t count) {
   for (size_t i = 0; i < count; i++) scavenge((struct scavenger *)visitor, first + i);
 }
 
 /* Pins of host scanners were taken in the first pass. */
-static void visit_pinned(midden_visitor *visitor, uintptr_t word) { (void)visitor, (void)word; }
-static void visit_ambiguous(midden_visitor *visitor, const midden_word *first, size_t count) {
+static void skip_pinned(midden_visitor *visitor, uintptr_t word) { (void)visitor, (void)word; }
+static void skip_ambiguous(midden_visitor *visitor, const midden_word *first, size_t count) {
   (void)visitor, (void)first, (void)count;
 }
 
@@ -173,30 +173,30 @@ static void pin_words(midden_visitor *visitor, const midden_word *first, size_t 
 /* The rescan's function has no place for the scavenger: it goes by the core. */
 static struct scavenger *scavenger_of(struct tracer *tracer) { return tracer->core->scavenger; }
 
-static void scan_again(struct tracer *tracer, uintptr_t cell) {
-  scan(scavenger_of(tracer), cell);
-  drain(scavenger_of(tracer));
+static void scavenge_again(struct tracer *tracer, uintptr_t cell) {
+  scavenge_cell(scavenger_of(tracer), cell);
+  scavenge_all(scavenger_of(tracer));
 }
 
 static void copy_reachable(const struct collection *collection) {
   struct core *core = collection->core;
   struct tracer *tracer = &core->tracer;
   struct scavenger scavenger = {
-      .visitor = {visit_edge, visit_pinned, visit_range, visit_ambiguous}, .core = core, .tracer = tracer};
+      .visitor = {scavenge_edge, skip_pinned, scavenge_range, skip_ambiguous}, .core = core, .tracer = tracer};
   struct pinner pinner = {{ignore_edge, pin_reference, ignore_range, pin_words}, tracer};
   core->scavenger = &scavenger;
   mdn_core_visit_ambiguous(collection, &pinner.visitor);
   mdn_registry_visit_scanners(&core->registry, &pinner.visitor);
   mdn_core_visit_precise(core, &scavenger.visitor);
   do {
-    drain(&scavenger);
-  } while (mdn_tracer_rescan(tracer, scan_again));
+    scavenge_all(&scavenger);
+  } while (mdn_tracer_rescan(tracer, scavenge_again));
   core->scavenger = NULL;
 }
 
 /* ---- mark first, then evacuate, then fix ---- */
 
-static uintptr_t forward(const struct core *core, uintptr_t cell) {
+static uintptr_t copied_address(const struct core *core, uintptr_t cell) {
   if (!(space_page_entry(&core->space, cell) & PAGE_EVACUATE) || !evacuated(&core->space, cell)) return cell;
   return forwarding_address(cell);
 }
@@ -212,14 +212,14 @@ static void evacuate_cell(void *context, struct span *span, uintptr_t cell) {
   }
 }
 
-ALWAYS_INLINE void fix_slot(void *context, midden_word *slot) {
+ALWAYS_INLINE void fix_copied_slot(void *context, midden_word *slot) {
   const struct core *core = ((struct fixer *)context)->core;
-  *slot = fix_word(core, *slot, forward);
+  *slot = fix_word(core, *slot, copied_address);
 }
 
-static void fix_cell(void *context, struct span *span, uintptr_t cell) {
+static void fix_copied_cell(void *context, struct span *span, uintptr_t cell) {
   struct fixer *fixer = context;
-  layout_each(&fixer->core->kinds.kinds[span->kind], cell, span->cell_size, fix_slot, fixer, &fixer->visitor);
+  layout_each(&fixer->core->kinds.kinds[span->kind], cell, span->cell_size, fix_copied_slot, fixer, &fixer->visitor);
   if (fixer->count) mdn_fixer_apply(fixer);
 }
 
@@ -228,7 +228,7 @@ static void evacuate_marked(const struct collection *collection) {
   struct space *space = &core->space;
   struct fixer fixer;
   mdn_tracer_mark_all(collection);
-  if (!mdn_fixer_open(&fixer, core, forward)) return; /* no memory to move safely: all stays marked in place */
+  if (!mdn_fixer_open(&fixer, core, copied_address)) return; /* no memory to move safely: all stays marked in place */
   for (struct central *central = core->active; central; central = central->next_active) {
     struct span *last = central->last; /* spans added behind it hold copies */
     if (!central->movable || !last) continue;
@@ -240,14 +240,14 @@ static void evacuate_marked(const struct collection *collection) {
   for (struct central *central = core->active; central; central = central->next_active) {
     if (central->map_flags & PAGE_LEAF) continue;
     for (struct span *span = central->first; span; span = span->next) {
-      span_each(space, span, space->mark_bits, fix_cell, &fixer);
+      span_each(space, span, space->mark_bits, fix_copied_cell, &fixer);
     }
   }
   mdn_fixer_fix_roots(&fixer);
   mdn_fixer_close(&fixer);
 }
 
-static void collect(const struct collection *collection) {
+static void copy_collect(const struct collection *collection) {
   struct core *core = collection->core;
   mdn_tracer_begin(core);
   mdn_evacuation_begin(core);
@@ -265,5 +265,5 @@ const struct collector mdn_collector_copying = {
     .name = "copying",
     .summary = "copies what lives into fresh spans; pinned objects stay",
     .capabilities = COLLECTOR_COLLECTS | COLLECTOR_MOVES | COLLECTOR_NEEDS_ROOM,
-    .collect = collect,
+    .collect = copy_collect,
 };

@@ -89,7 +89,7 @@ static size_t free_slot_offset(const struct space *space, const struct span *spa
   }
 }
 
-static uintptr_t forward(const struct core *core, uintptr_t cell) {
+static uintptr_t slid_address(const struct core *core, uintptr_t cell) {
   const struct space *space = &core->space;
   uint64_t entry = space_page_entry(space, cell);
   if (!(entry & PAGE_EVACUATE)) return cell;
@@ -109,14 +109,14 @@ static uintptr_t forward(const struct core *core, uintptr_t cell) {
 
 /* ---- the pass over the live cells ---- */
 
-ALWAYS_INLINE void fix_slot(void *context, midden_word *slot) {
+ALWAYS_INLINE void fix_slid_slot(void *context, midden_word *slot) {
   const struct core *core = ((struct fixer *)context)->core;
-  *slot = fix_word(core, *slot, forward);
+  *slot = fix_word(core, *slot, slid_address);
 }
 
-static void fix_cell(void *context, struct span *span, uintptr_t cell) {
+static void fix_slid_cell(void *context, struct span *span, uintptr_t cell) {
   struct fixer *fixer = context;
-  layout_each(&fixer->core->kinds.kinds[span->kind], cell, span->cell_size, fix_slot, fixer, &fixer->visitor);
+  layout_each(&fixer->core->kinds.kinds[span->kind], cell, span->cell_size, fix_slid_slot, fixer, &fixer->visitor);
   if (fixer->count) mdn_fixer_apply(fixer);
 }
 
@@ -125,8 +125,8 @@ static void fix_cell(void *context, struct span *span, uintptr_t cell) {
 static void fix_and_slide_cell(void *context, struct span *span, uintptr_t cell) {
   struct fixer *fixer = context;
   struct core *core = fixer->core;
-  if (!(span->central->map_flags & PAGE_LEAF)) fix_cell(fixer, span, cell);
-  uintptr_t to = forward(core, cell);
+  if (!(span->central->map_flags & PAGE_LEAF)) fix_slid_cell(fixer, span, cell);
+  uintptr_t to = slid_address(core, cell);
   if (to == cell) return;
   memcpy((void *)to, (const void *)cell, span->cell_size);
   core->figures.objects_moved++;
@@ -139,7 +139,7 @@ static void pass_over(struct fixer *fixer, struct central *central) {
     if (space_page_entry(space, span->start) & PAGE_EVACUATE) {
       span_each(space, span, space->mark_bits, fix_and_slide_cell, fixer);
     } else if (!(central->map_flags & PAGE_LEAF)) {
-      span_each(space, span, space->mark_bits, fix_cell, fixer);
+      span_each(space, span, space->mark_bits, fix_slid_cell, fixer);
     }
   }
 }
@@ -189,7 +189,7 @@ static void mark_sequence(struct space *space, struct central *central) {
 static void compact(struct core *core) {
   struct fixer fixer;
   bool any = false;
-  if (!mdn_fixer_open(&fixer, core, forward)) return; /* no memory to move safely: what lives stays in place */
+  if (!mdn_fixer_open(&fixer, core, slid_address)) return; /* no memory to move safely: what lives stays in place */
   for (struct central *central = core->active; central; central = central->next_active) {
     if (central->movable) any |= plan_sequence(&core->space, central);
   }
@@ -205,7 +205,7 @@ static void compact(struct core *core) {
   mdn_fixer_close(&fixer);
 }
 
-static void collect(const struct collection *collection) {
+static void compact_collect(const struct collection *collection) {
   struct core *core = collection->core;
   mdn_tracer_begin(core);
   mdn_tracer_mark_all(collection);
@@ -218,5 +218,5 @@ const struct collector mdn_collector_mark_compact = {
     .name = "mark-compact",
     .summary = "slides what lives together in allocation order; pinned objects stay",
     .capabilities = COLLECTOR_COLLECTS | COLLECTOR_MOVES,
-    .collect = collect,
+    .collect = compact_collect,
 };

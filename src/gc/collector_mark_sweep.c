@@ -5,7 +5,7 @@
 #include "gc/sweep.h"
 #include "midden/debug.h"
 
-static void collect(const struct collection *collection) {
+static void sweep_collect(const struct collection *collection) {
   struct core *core = collection->core;
   mdn_tracer_begin(core);
   mdn_tracer_mark_all(collection);
@@ -17,5 +17,5 @@ const struct collector mdn_collector_mark_sweep = {
     .name = "mark-sweep",
     .summary = "marks in place, allocates in the gaps; nothing moves",
     .capabilities = COLLECTOR_COLLECTS,
-    .collect = collect,
+    .collect = sweep_collect,
 };

@@ -63,7 +63,7 @@ midden_mutator *midden_attach(midden_heap *heap, const void *stack_bottom, midde
   return &mutator->face;
 }
 
-static struct mutator **find(struct core *core, struct mutator *mutator) {
+static struct mutator **find_mutator(struct core *core, struct mutator *mutator) {
   struct mutator **link = &core->mutators;
   while (*link && *link != mutator) link = &(*link)->next;
   return *link ? link : NULL;
@@ -74,7 +74,7 @@ midden_status midden_detach(midden_mutator *face) {
   struct mutator *mutator = mutator_of(face);
   midden_heap *heap = mutator->heap;
   if (mdn_heap_enter(heap) != MIDDEN_OK) return MIDDEN_MISUSE;
-  struct mutator **link = find(&heap->core, mutator);
+  struct mutator **link = find_mutator(&heap->core, mutator);
   if (!link) return MIDDEN_MISUSE;
   mdn_core_flush(&heap->core);
   heap->figures.requested_by_detached += face->requested;

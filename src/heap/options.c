@@ -315,7 +315,7 @@ midden_status midden_config_env(midden_config *config, const char *variable, mid
 }
 
 /* snprintf at the end of what was written so far; counts also what does not fit. */
-__attribute__((format(printf, 4, 5))) static void append(char *text, size_t capacity, size_t *length,
+__attribute__((format(printf, 4, 5))) static void append_text(char *text, size_t capacity, size_t *length,
                                                          const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
@@ -330,7 +330,7 @@ size_t midden_config_print(const midden_config *config, char *text, size_t capac
   for (size_t i = 0; i < OPTION_COUNT; i++) {
     char value[sizeof config->log + 1];
     options[i].print(config, value, sizeof value);
-    append(text, capacity, &length, "%s%s=%s", i ? "," : "", options[i].name, value);
+    append_text(text, capacity, &length, "%s%s=%s", i ? "," : "", options[i].name, value);
   }
   return length;
 }
@@ -340,7 +340,7 @@ size_t midden_config_help(char *text, size_t capacity) {
   for (size_t i = 0; i < OPTION_COUNT; i++) {
     char accepted[160];
     accepted_text(&options[i], accepted, sizeof accepted);
-    append(text, capacity, &length, "%s: %s; %s\n", options[i].name, accepted, options[i].meaning);
+    append_text(text, capacity, &length, "%s: %s; %s\n", options[i].name, accepted, options[i].meaning);
   }
   return length;
 }

@@ -1,7 +1,7 @@
 /* Registering roots: the public calls, over src/roots. */
 #include "heap/heap.h"
 
-static midden_status add(midden_heap *heap, struct root root) {
+static midden_status add_root(midden_heap *heap, struct root root) {
   if (mdn_heap_enter(heap) != MIDDEN_OK) return MIDDEN_MISUSE;
   return mdn_registry_add(&heap->core.registry, &heap->core.arena, root);
 }
@@ -10,17 +10,17 @@ midden_status midden_root_add(midden_heap *heap, void *slot) { return midden_roo
 
 midden_status midden_root_range_add(midden_heap *heap, void *first, size_t count) {
   if (!first || (uintptr_t)first % sizeof(midden_word)) return MIDDEN_BAD_ARGUMENT;
-  return add(heap, (struct root){.type = ROOT_PRECISE, .first = first, .count = count});
+  return add_root(heap, (struct root){.type = ROOT_PRECISE, .first = first, .count = count});
 }
 
 midden_status midden_root_ambiguous_add(midden_heap *heap, const void *first, size_t count) {
   if (!first || (uintptr_t)first % sizeof(midden_word)) return MIDDEN_BAD_ARGUMENT;
-  return add(heap, (struct root){.type = ROOT_AMBIGUOUS, .first = first, .count = count});
+  return add_root(heap, (struct root){.type = ROOT_AMBIGUOUS, .first = first, .count = count});
 }
 
 midden_status midden_root_scanner_add(midden_heap *heap, midden_scan_function scan, void *context) {
   if (!scan) return MIDDEN_BAD_ARGUMENT;
-  return add(heap, (struct root){.type = ROOT_SCANNER, .scan = scan, .context = context});
+  return add_root(heap, (struct root){.type = ROOT_SCANNER, .scan = scan, .context = context});
 }
 
 midden_status midden_root_remove(midden_heap *heap, const void *first) {
