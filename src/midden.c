@@ -23,6 +23,7 @@
 #include "gc/tracer.c"
 #include "heap/allocate.c"
 #include "heap/collect.c"
+#include "heap/config_check.c"
 #include "heap/kinds_api.c"
 #include "heap/mutators.c"
 #include "heap/open.c"

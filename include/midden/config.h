@@ -74,7 +74,7 @@ typedef struct midden_config {
   uint64_t stress_value;        /* alloc: N >= 1; random: the seed */
   midden_verify_mode verify;
   bool poison;                  /* fill freed and evacuated cells with a word that names the path */
-  char log[128];                /* "off", "stderr" or a file's path: one line for each collection */
+  char log[128];                /* "off", "stderr" or a file's path without comma: a line for each collection */
   midden_references references; /* set by the host in code; not an option of the string */
   const midden_memory *memory;  /* NULL: the operating system */
   midden_report_function report;

@@ -1,6 +1,7 @@
 /* The list of collectors, from the build's. */
 #include "gc/collector.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define MIDDEN_COLLECTOR(name) extern const struct collector mdn_collector_##name;
@@ -27,4 +28,12 @@ const struct collector *mdn_collector_named(const char *name) {
 const char *midden_collector_name(size_t index) {
   const struct collector *collector = mdn_collector_at(index);
   return collector ? collector->name : NULL;
+}
+
+void mdn_collector_list(char *text, size_t capacity) {
+  size_t used = 0;
+  for (size_t i = 0; mdn_collector_at(i) && used < capacity; i++) {
+    const char *join = i == 0 ? "" : mdn_collector_at(i + 1) ? ", " : " or ";
+    used += (size_t)snprintf(text + used, capacity - used, "%s%s", join, mdn_collector_at(i)->name);
+  }
 }

@@ -25,5 +25,7 @@ struct collector {
 /* The collectors of the build, in its order. post: NULL past the last, or if there is none of the name. */
 const struct collector *mdn_collector_at(size_t index);
 const struct collector *mdn_collector_named(const char *name);
+/* Writes "a, b or c". */
+void mdn_collector_list(char *text, size_t capacity);
 
 #endif

@@ -1,5 +1,9 @@
 /* Options: one table drives parsing, printing and help. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <errno.h>
+#include <locale.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,7 +117,7 @@ static void print_limit(const midden_config *config, char *text, size_t capacity
 }
 
 static bool parse_initial(midden_config *config, const char *text) {
-  return parse_size(text, &config->heap_initial) && config->heap_initial > 0;
+  return parse_size(text, &config->heap_initial);
 }
 static void print_initial(const midden_config *config, char *text, size_t capacity) {
   print_size(config->heap_initial, text, capacity);
@@ -246,11 +250,7 @@ static void accepted_text(const struct option *option, char *text, size_t capaci
     snprintf(text, capacity, "%s", option->accepted);
     return;
   }
-  size_t used = 0;
-  for (size_t i = 0; mdn_collector_at(i) && used < capacity; i++) {
-    const char *join = i == 0 ? "" : mdn_collector_at(i + 1) ? ", " : " or ";
-    used += (size_t)snprintf(text + used, capacity - used, "%s%s", join, mdn_collector_at(i)->name);
-  }
+  mdn_collector_list(text, capacity);
 }
 
 static const struct option *option_named(const char *name, size_t length) {
@@ -292,8 +292,19 @@ static midden_status parse_item(midden_config *config, const char *item, size_t 
                    (int)size_minimum(value_length, 60), equals + 1, accepted);
 }
 
-midden_status midden_config_parse(midden_config *config, const char *text, midden_error *error) {
-  if (!config || !text) return mdn_error(error, MIDDEN_BAD_ARGUMENT, "midden_config_parse: a configuration and a text");
+/* Numbers are written with a point, whatever the host's locale says. */
+static locale_t enter_c_locale(locale_t *c_locale) {
+  *c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+  return *c_locale ? uselocale(*c_locale) : (locale_t)0;
+}
+
+static void leave_c_locale(locale_t c_locale, locale_t before) {
+  if (!c_locale) return;
+  uselocale(before);
+  freelocale(c_locale);
+}
+
+static midden_status parse_items(midden_config *config, const char *text, midden_error *error) {
   midden_config parsed = *config;
   while (*text) {
     size_t length = strcspn(text, ",");
@@ -306,6 +317,14 @@ midden_status midden_config_parse(midden_config *config, const char *text, midde
   }
   *config = parsed;
   return MIDDEN_OK;
+}
+
+midden_status midden_config_parse(midden_config *config, const char *text, midden_error *error) {
+  if (!config || !text) return mdn_error(error, MIDDEN_BAD_ARGUMENT, "midden_config_parse: a configuration and a text");
+  locale_t c_locale, before = enter_c_locale(&c_locale);
+  midden_status status = parse_items(config, text, error);
+  leave_c_locale(c_locale, before);
+  return status;
 }
 
 midden_status midden_config_env(midden_config *config, const char *variable, midden_error *error) {
@@ -327,11 +346,13 @@ __attribute__((format(printf, 4, 5))) static void append_text(char *text, size_t
 
 size_t midden_config_print(const midden_config *config, char *text, size_t capacity) {
   size_t length = 0;
+  locale_t c_locale, before = enter_c_locale(&c_locale);
   for (size_t i = 0; i < OPTION_COUNT; i++) {
     char value[sizeof config->log + 1];
     options[i].print(config, value, sizeof value);
     append_text(text, capacity, &length, "%s%s=%s", i ? "," : "", options[i].name, value);
   }
+  leave_c_locale(c_locale, before);
   return length;
 }
 
@@ -343,51 +364,4 @@ size_t midden_config_help(char *text, size_t capacity) {
     append_text(text, capacity, &length, "%s: %s; %s\n", options[i].name, accepted, options[i].meaning);
   }
   return length;
-}
-
-midden_status mdn_config_check(const midden_config *config, midden_error *error) {
-  const struct collector *collector = mdn_collector_named(config->collector);
-  if (!collector) {
-    char accepted[160];
-    accepted_text(&options[0], accepted, sizeof accepted);
-    return mdn_error(error, MIDDEN_BAD_OPTION, "collector \"%.23s\" is not in this build; there are %s",
-                     config->collector, accepted);
-  }
-  if (config->heap_limit && config->heap_limit < 8 * PAGE_BYTES) {
-    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "heap-limit is %zu bytes; it must be at least 64K", config->heap_limit);
-  }
-  bool collects = collector->capabilities & COLLECTOR_COLLECTS;
-  if (!collects && config->stress != MIDDEN_STRESS_OFF) {
-    return mdn_error(error, MIDDEN_CONFLICT,
-                     "stress collects, and collector=none never does: choose another collector or stress=off");
-  }
-  if (!collects && config->verify != MIDDEN_VERIFY_OFF) {
-    return mdn_error(error, MIDDEN_CONFLICT,
-                     "verify runs around collections, and collector=none has none: choose another collector or "
-                     "verify=off and call midden_verify");
-  }
-  if (config->growth == MIDDEN_GROWTH_RATIO && !(config->growth_factor > 1)) {
-    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "growth=ratio: the factor is %g; it must be more than 1",
-                     config->growth_factor);
-  }
-  if (config->growth == MIDDEN_GROWTH_BALANCE && !(config->growth_factor > 0)) {
-    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "growth=balance: the constant is %g; it must be more than 0",
-                     config->growth_factor);
-  }
-  if (config->growth == MIDDEN_GROWTH_FIXED && config->heap_limit == 0) {
-    return mdn_error(error, MIDDEN_CONFLICT,
-                     "growth=fixed collects when heap-limit is full, and heap-limit is auto: give it a size");
-  }
-  if (config->stress == MIDDEN_STRESS_ALLOC && config->stress_value == 0) {
-    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "stress=alloc: the interval must be at least 1");
-  }
-  if (config->references.low_tags == 0) {
-    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "references.low_tags is 0: no word could be a reference");
-  }
-  if ((config->references.high_match & ~config->references.high_mask) ||
-      (config->references.high_mask & UINT64_C(0x7fffffffffff))) {
-    return mdn_error(error, MIDDEN_BAD_ARGUMENT,
-                     "references.high_mask must lie above the 47 bits of an address, and high_match within high_mask");
-  }
-  return MIDDEN_OK;
 }

@@ -1,0 +1,58 @@
+/* Configurations that cannot work: refused when the heap is opened, with a sentence that says what to
+ * choose. What a single option accepts is checked where it is parsed. */
+#include <string.h>
+
+#include "base/error.h"
+#include "gc/collector.h"
+#include "heap/heap.h"
+
+midden_status mdn_config_check(const midden_config *config, midden_error *error) {
+  const struct collector *collector = mdn_collector_named(config->collector);
+  if (!collector) {
+    char accepted[160];
+    mdn_collector_list(accepted, sizeof accepted);
+    return mdn_error(error, MIDDEN_BAD_OPTION, "collector \"%.23s\" is not in this build; there are %s",
+                     config->collector, accepted);
+  }
+  if (config->heap_limit && config->heap_limit < 8 * PAGE_BYTES) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "heap-limit is %zu bytes; it must be at least 64K", config->heap_limit);
+  }
+  bool collects = collector->capabilities & COLLECTOR_COLLECTS;
+  if (!collects && config->stress != MIDDEN_STRESS_OFF) {
+    return mdn_error(error, MIDDEN_CONFLICT,
+                     "stress collects, and collector=none never does: choose another collector or stress=off");
+  }
+  if (!collects && config->verify != MIDDEN_VERIFY_OFF) {
+    return mdn_error(error, MIDDEN_CONFLICT,
+                     "verify runs around collections, and collector=none has none: choose another collector or "
+                     "verify=off and call midden_verify");
+  }
+  if (config->growth == MIDDEN_GROWTH_RATIO && !(config->growth_factor > 1)) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "growth=ratio: the factor is %g; it must be more than 1",
+                     config->growth_factor);
+  }
+  if (config->growth == MIDDEN_GROWTH_BALANCE && !(config->growth_factor > 0)) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "growth=balance: the constant is %g; it must be more than 0",
+                     config->growth_factor);
+  }
+  if (config->growth == MIDDEN_GROWTH_FIXED && config->heap_limit == 0) {
+    return mdn_error(error, MIDDEN_CONFLICT,
+                     "growth=fixed collects when heap-limit is full, and heap-limit is auto: give it a size");
+  }
+  if (config->stress == MIDDEN_STRESS_ALLOC && config->stress_value == 0) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "stress=alloc: the interval must be at least 1");
+  }
+  if (strchr(config->log, ',')) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "option log: the path \"%.60s\" has a comma, which ends an option",
+                     config->log);
+  }
+  if (config->references.low_tags == 0) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "references.low_tags is 0: no word could be a reference");
+  }
+  if ((config->references.high_match & ~config->references.high_mask) ||
+      (config->references.high_mask & UINT64_C(0x7fffffffffff))) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT,
+                     "references.high_mask must lie above the 47 bits of an address, and high_match within high_mask");
+  }
+  return MIDDEN_OK;
+}
