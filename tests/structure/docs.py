@@ -1,7 +1,7 @@
 """What the documents say agrees with the programs.
 
-usage: docs.py ROOT HELP COLLECTOR...
-HELP is a program that prints midden_config_help.
+usage: docs.py ROOT HELP EMBEDDING COLLECTOR...
+HELP is a program that prints midden_config_help, EMBEDDING the one of docs/embedding.md.
 """
 import pathlib
 import re
@@ -76,13 +76,22 @@ def option_errors(page, help_text):
     return errors
 
 
-def main(root, help_program, collectors):
+def refusal_errors(embedding):
+    """The guide's host says what is wrong with an option, and ends in the ordinary way."""
+    result = subprocess.run([embedding, "collector=unheard-of"], capture_output=True, text=True)
+    if result.returncode == 2 and "unheard-of" in result.stderr:
+        return []
+    return [f"{embedding} answers a bad option with status {result.returncode} and {result.stderr!r}"]
+
+
+def main(root, help_program, embedding, collectors):
     paths = [root / "README.md", root / "CONTRIBUTING.md", *sorted((root / "docs").rglob("*.md"))]
     documents = {path: path.read_text() for path in paths}
     guides = {p: t for p, t in documents.items() if "design" not in p.relative_to(root).parts}
     examples = [lines(path.read_text()) for path in (root / "docs" / "examples").glob("*.c")]
     help_text = subprocess.run([help_program], check=True, capture_output=True, text=True).stdout
     errors = code_errors(guides, examples) + link_errors(documents)
+    errors += refusal_errors(embedding)
     errors += design_errors(root / "docs" / "design")
     errors += collector_errors(documents[root / "README.md"], documents[root / "docs" / "collectors.md"], collectors)
     errors += option_errors(documents[root / "docs" / "tuning.md"], help_text)
@@ -90,4 +99,4 @@ def main(root, help_program, collectors):
 
 
 if __name__ == "__main__":
-    main(pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3:])
+    main(pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4:])
