@@ -82,9 +82,9 @@ START_TEST(reused_memory_is_zeroed) {
       size_t count = world_count(&here, 400000 / (sizes[s] + 500), 12);
       for (size_t i = 0; i < count; i++) {
         unsigned char *object = midden_alloc_sized(here.mutator, here.leaf, sizes[s]);
-        ck_assert_ptr_nonnull(object);
+        EXPECT(object != NULL, "no memory");
         size_t cell = midden_size_of(here.heap, object);
-        ck_assert_msg(all_zero(object, cell), "round %zu: %zu bytes, object %zu", round, sizes[s], i);
+        EXPECT(all_zero(object, cell), "round %zu: %zu bytes, object %zu", round, sizes[s], i);
         memset(object, 0xff, cell);
         if (i % 5 == 0) here.slots[(s * 16 + i) % 256] = (uintptr_t)object;
       }

@@ -89,7 +89,7 @@ START_TEST(churn_in_bounded_space) {
   for (size_t i = 0; i < 400000; i++) {
     size_t size = 1 + test_random_below(&random, i % 1000 == 0 ? 200000 : 800);
     void *object = midden_alloc_sized(here.mutator, here.leaf, size);
-    ck_assert_msg(object != NULL, "object %zu of %zu bytes", i, size);
+    EXPECT(object != NULL, "object %zu of %zu bytes", i, size);
     if (i % 100 == 0) here.slots[1 + i / 100 % 64] = (uintptr_t)object;
   }
   midden_statistics statistics = world_statistics(&here);
@@ -187,7 +187,7 @@ START_TEST(memory_moves_between_kinds) {
     if (count > WORLD_SLOTS) count = WORLD_SLOTS;
     for (size_t i = 0; i < count; i++) {
       void *object = midden_alloc_sized(here.mutator, phase % 2 ? here.vector : here.leaf, size);
-      ck_assert_msg(object != NULL, "phase %zu: object %zu of %zu bytes", phase, i, size);
+      EXPECT(object != NULL, "phase %zu: object %zu of %zu bytes", phase, i, size);
       here.slots[i] = (uintptr_t)object;
     }
   }

@@ -36,10 +36,10 @@ static void inspect(world *here, size_t slot, size_t first, size_t words, refere
   for (size_t i = first; i < words; i++) {
     if (is_reference(i)) {
       const void *target = (const void *)object[i];
-      ck_assert_msg(midden_object_at(here->heap, target) == target, "word %zu does not point to an object", i);
-      ck_assert_msg(leaf_is(target, TARGET_BYTES, i), "the target of word %zu lost its content", i);
+      EXPECT(midden_object_at(here->heap, target) == target, "word %zu does not point to an object", i);
+      EXPECT(leaf_is(target, TARGET_BYTES, i), "the target of word %zu lost its content", i);
     } else {
-      ck_assert_msg(object[i] == decoys[i], "word %zu is no reference but was changed", i);
+      EXPECT(object[i] == decoys[i], "word %zu is no reference but was changed", i);
     }
   }
 }

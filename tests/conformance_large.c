@@ -93,7 +93,7 @@ START_TEST(vector_of_a_million) {
     ck_assert_uint_eq(all->length, length);
     for (size_t i = 0; i < length; i++) {
       const pair *cell = (const pair *)all->elements[i];
-      if (cell->car != immediate(i)) ck_abort_msg("element %zu is %#zx", i, (size_t)cell->car);
+      EXPECT(cell->car == immediate(i), "element %zu is %#zx", i, (size_t)cell->car);
     }
   }
   if (here.combination->collects && here.config.stack == MIDDEN_STACK_PRECISE)
@@ -128,7 +128,7 @@ START_TEST(list_through_the_car) {
   disturb(&here);
   const pair *cell = (const pair *)here.slots[0];
   for (size_t i = length; i-- > 0; cell = (const pair *)cell->car)
-    if (cell->cdr != immediate(i)) ck_abort_msg("cell %zu is %#zx", i, (size_t)cell->cdr);
+    EXPECT(cell->cdr == immediate(i), "cell %zu is %#zx", i, (size_t)cell->cdr);
   ck_assert_ptr_null(cell);
   world_close(&here);
 }
@@ -148,7 +148,7 @@ START_TEST(many_edges_to_few_objects) {
   disturb(&here);
   for (size_t i = 0; i < side; i++)
     for (size_t k = 0; k < side; k++)
-      if (((vector *)here.slots[1000 + i])->elements[k] != here.slots[k]) ck_abort_msg("row %zu, edge %zu", i, k);
+      EXPECT(((vector *)here.slots[1000 + i])->elements[k] == here.slots[k], "row %zu, edge %zu", i, k);
   for (size_t k = 0; k < side; k++) ck_assert(leaf_is((void *)here.slots[k], 32, k));
   world_close(&here);
 }
@@ -171,7 +171,7 @@ START_TEST(cycles) {
     disturb(&here);
     const pair *cell = (const pair *)here.slots[0];
     for (size_t i = 0; i < 2 * length; i++, cell = (const pair *)cell->cdr)
-      ck_assert_uint_eq(cell->car, immediate(i % length));
+      EXPECT(cell->car == immediate(i % length), "cell %zu", i);
     ck_assert_uint_eq((uintptr_t)cell, here.slots[0]);
     ck_assert_uint_eq(((pair *)here.slots[1])->car, here.slots[1]);
     ck_assert_uint_eq(((pair *)here.slots[1])->cdr, here.slots[1]);
@@ -200,12 +200,12 @@ static uintptr_t tree(world *here, size_t depth, uintptr_t *next) {
 
 static void check_tree(uintptr_t word, size_t depth, uintptr_t *next) {
   if (depth == 0) {
-    ck_assert_uint_eq(word, immediate(*next));
+    EXPECT(word == immediate(*next), "leaf %zu of the tree", (size_t)*next);
     (*next)++;
     return;
   }
   const pair *node = (const pair *)word;
-  ck_assert_ptr_nonnull(node);
+  EXPECT(node != NULL, "the tree ends early");
   check_tree(node->car, depth - 1, next);
   check_tree(node->cdr, depth - 1, next);
 }

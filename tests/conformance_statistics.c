@@ -126,7 +126,7 @@ START_TEST(hit_rate) {
   const uint64_t count = 1000000;
   for (uint64_t i = 0; i < count; i++) {
     void *object = i % 2 ? midden_alloc(here.mutator, here.pair) : midden_alloc_sized(here.mutator, here.leaf, 24 + i % 3 * 8);
-    ck_assert_ptr_nonnull(object);
+    EXPECT(object != NULL, "object %llu", (unsigned long long)i);
     if (i % 1024 == 0) here.slots[i / 1024] = (uintptr_t)object;
   }
   midden_statistics second = world_statistics(&here);

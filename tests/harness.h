@@ -137,6 +137,9 @@ static inline size_t test_random_below(uint64_t *state, size_t bound) { return (
 /* MIDDEN_TEST_LONG=1 asks for long runs. */
 bool long_tests(void);
 
+/* Like ck_assert_msg, for loops: Check writes a message for each of its assertions that holds. */
+#define EXPECT(condition, ...) ((condition) ? (void)0 : ck_abort_msg(__VA_ARGS__))
+
 #define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
 
 #endif

@@ -69,7 +69,7 @@ void world_churn(world *here, size_t objects) {
   for (size_t i = 0; i < objects; i++) {
     size_t size = 8 + i % 30 * 8;
     void *garbage = midden_alloc_sized(here->mutator, here->leaf, size);
-    ck_assert_ptr_nonnull(garbage);
+    EXPECT(garbage != NULL, "no leaf of %zu bytes", size);
     memset(garbage, 0xff, size);
   }
 }
@@ -110,20 +110,20 @@ bool leaf_is(const void *object, size_t size, uint64_t seed) {
 
 void *world_leaf(world *here, size_t size, uint64_t seed) {
   void *object = midden_alloc_sized(here->mutator, here->leaf, size);
-  ck_assert_msg(object != NULL, "no leaf of %zu bytes", size);
+  EXPECT(object != NULL, "no leaf of %zu bytes", size);
   leaf_fill(object, size, seed);
   return object;
 }
 
 pair *world_pair(world *here) {
   pair *object = midden_alloc(here->mutator, here->pair);
-  ck_assert_ptr_nonnull(object);
+  EXPECT(object != NULL, "no pair");
   return object;
 }
 
 vector *world_vector(world *here, size_t length) {
   vector *object = midden_alloc_sized(here->mutator, here->vector, sizeof(vector) + length * sizeof(midden_word));
-  ck_assert_msg(object != NULL, "no vector of %zu elements", length);
+  EXPECT(object != NULL, "no vector of %zu elements", length);
   object->length = length;
   return object;
 }
@@ -141,11 +141,11 @@ void world_list(world *here, size_t slot, size_t length) {
 void world_list_check(world *here, size_t slot, size_t length) {
   const pair *cell = (const pair *)here->slots[slot];
   for (size_t i = 0; i < length; i++) {
-    ck_assert_msg(cell != NULL, "list ends at %zu of %zu", i, length);
-    ck_assert_msg(cell->car == immediate(i), "element %zu of the list is %#zx", i, (size_t)cell->car);
+    EXPECT(cell != NULL, "list ends at %zu of %zu", i, length);
+    EXPECT(cell->car == immediate(i), "element %zu of the list is %#zx", i, (size_t)cell->car);
     cell = (const pair *)cell->cdr;
   }
-  ck_assert_msg(cell == NULL, "list goes on past %zu", length);
+  EXPECT(cell == NULL, "list goes on past %zu", length);
 }
 
 bool is_poison(uintptr_t word) {
