@@ -7,7 +7,7 @@
 #include "gc/core.h"
 #include "gc/layout.h"
 
-#define STACK_LEAST ((size_t)4096) /* entries */
+#define STACK_LEAST ((size_t)512) /* entries: a page, taken when the heap is opened */
 #define STACK_KEPT ((size_t)1 << 17)
 
 /* ---- the mark stack ---- */

@@ -85,6 +85,10 @@ midden_status midden_heap_open(const midden_config *config, midden_heap **result
   core->poison = config->poison;
   core->tracer.core = core;
   status = open_space(heap, error);
+  if (status == MIDDEN_OK && !mdn_mark_stack_grow(&core->tracer)) {
+    /* Taken now: a first collection that finds no memory for one would rescan for each object of a list. */
+    status = mdn_error(error, MIDDEN_NO_MEMORY, "the system refused memory for the mark stack");
+  }
   if (status == MIDDEN_OK) status = open_log(heap, error);
   if (status != MIDDEN_OK) {
     release(heap);
