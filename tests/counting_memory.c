@@ -19,6 +19,7 @@ static void *counting_reserve(void *context, size_t bytes) {
   counting_memory *memory = context;
   if (bytes == 0 || bytes % 4096 != 0) memory->violations++;
   if (refused(memory) || memory->reservations == COUNTING_RESERVATIONS) return NULL;
+  if (memory->most_reserved != 0 && memory->reserved_bytes + bytes > memory->most_reserved) return NULL;
   void *address = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (address == MAP_FAILED) return NULL;
   memory->table[memory->reservations].address = address;

@@ -17,6 +17,7 @@ typedef struct counting_memory {
   uint64_t fail_at;      /* the request that fails; 0: none */
   bool forever;          /* and all after it */
   bool failed;           /* a request was refused */
+  size_t most_reserved;  /* reservations beyond it are refused; 0: none */
   uint64_t decommits;
   uint64_t violations;   /* requests outside what config.h says: sizes, ranges, releases of other things */
   size_t reserved_bytes; /* now */

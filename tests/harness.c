@@ -81,6 +81,7 @@ const combination *combination_at(int index) {
 
 static bool meets(const combination *where, unsigned requirements) {
   if ((requirements & COLLECTING) && !where->collects) return false;
+  if ((requirements & NEVER_COLLECTING) && where->collects) return false;
   if ((requirements & MOVING) && where->moves == MOVES_NEVER) return false;
   if ((requirements & EVACUATING) && where->moves != MOVES_ALWAYS) return false;
   if ((requirements & CONSERVATIVE) && where->stack != MIDDEN_STACK_CONSERVATIVE) return false;

@@ -49,7 +49,8 @@ enum {
   CONSERVATIVE = 8, /* stack=conservative */
   PRECISE = 16,     /* stack=precise */
   CALM = 32,        /* no stress: for long tests */
-  MILD = 64         /* any stress but alloc:1 */
+  MILD = 64,        /* any stress but alloc:1 */
+  NEVER_COLLECTING = 128
 };
 
 typedef struct test_entry {
