@@ -19,6 +19,7 @@
 #include "gc/evacuate.c"
 #include "gc/fix.c"
 #include "gc/kinds.c"
+#include "gc/remembered.c"
 #include "gc/sweep.c"
 #include "gc/tracer.c"
 #include "heap/allocate.c"

@@ -24,7 +24,8 @@ struct midden_mutator {
   uintptr_t base;               /* of the heap's address range */
   const uint64_t *page_map;     /* one word for each page of the range; low 16 bits: kind id */
   uint64_t requested;           /* bytes asked for by midden_alloc_sized, ever */
-  uint64_t reserved_for_library[3];
+  const uint64_t *old;          /* generational: bit for each 16 bytes of the range, set for old objects; else NULL */
+  uint64_t reserved_for_library[2];
   midden_cursor cursors[];
 };
 
@@ -71,15 +72,30 @@ static inline void *midden_alloc_sized(midden_mutator *mutator, midden_kind kind
   return midden_alloc_sized_slow(mutator, kind, size);
 }
 
-/* Stores a reference (or any word) into a slot of an object: the write barrier. Every store of a
- * reference into a heap object goes through here, initialising stores included, so that generational
- * and incremental collectors can hang their work on it; with the collectors of this version it is a
- * plain store. `object` is the untagged start of the object that contains the slot.
+/* The write barrier: what a generational heap must know of stores into old objects. One test when the
+ * heap is not generational; otherwise one load more and a test whether the object is old, and a call the first
+ * time that an old object is stored into between two collections. */
+MIDDEN_API void midden_written_slow(midden_mutator *mutator, const void *object, const void *first, size_t count);
+
+/* Says that `count` words of an object, from `first` on, were written or are about to be: for bulk copies
+ * and for whole objects. `object` is the untagged start of the object that contains them.
+ * Does not collect or move. Owner thread. */
+static inline void midden_written(midden_mutator *mutator, const void *object, const void *first, size_t count) {
+  const uint64_t *old = mutator->old;
+  if (old) {
+    size_t granule = ((uintptr_t)object - mutator->base) >> 4;
+    if ((old[granule >> 6] >> (granule & 63)) & 1) midden_written_slow(mutator, object, first, count);
+  }
+}
+
+/* Stores a reference (or any word) into a slot of an object, with the write barrier. Every store of a
+ * reference into a heap object goes through here or is announced by midden_written, initialising stores
+ * included unless nothing was allocated since the object was.
+ * `object` is the untagged start of the object that contains the slot.
  * Does not collect or move. Owner thread. */
 static inline void midden_store_word(midden_mutator *mutator, void *object, void *slot, uintptr_t word) {
-  (void)mutator;
-  (void)object;
   *(midden_word *)slot = word;
+  midden_written(mutator, object, slot, 1);
 }
 
 static inline void midden_store(midden_mutator *mutator, void *object, void *slot, const void *value) {

@@ -67,6 +67,8 @@ typedef struct midden_config {
   char collector[24];           /* "mark-sweep", "mark-compact", "copying", "none" */
   midden_stack_mode stack;
   size_t heap_limit;            /* bytes of cells (metadata comes on top); 0: the machine's memory */
+  bool generational;            /* minor collections of what was allocated since the last one */
+  size_t nursery;               /* bytes allocated between minor collections; 0: chosen by the heap */
   size_t heap_initial;          /* bytes allocated before the first collection */
   midden_growth growth;
   double growth_factor;         /* ratio: > 1; balance: the rule's constant c, in seconds per byte^..., > 0 */
@@ -83,7 +85,7 @@ typedef struct midden_config {
 
 #define MIDDEN_CONFIG_DEFAULT                                                                        \
   {                                                                                                  \
-    "mark-sweep", MIDDEN_STACK_CONSERVATIVE, 0, (size_t)4 << 20, MIDDEN_GROWTH_RATIO, 2.0,           \
+    "mark-sweep", MIDDEN_STACK_CONSERVATIVE, 0, false, 0, (size_t)4 << 20, MIDDEN_GROWTH_RATIO, 2.0,           \
         MIDDEN_STRESS_OFF, 0, MIDDEN_VERIFY_OFF, false, "off", {1, 0, 0}, NULL, NULL, NULL           \
   }
 

@@ -34,6 +34,7 @@ typedef struct midden_statistics {
 
   /* Collections. */
   uint64_t collections;
+  uint64_t minor_collections;     /* of these, of young objects only (generational=yes) */
   uint64_t emergency_collections; /* of these, because memory was refused */
   uint64_t stress_collections;    /* of these, by stress= */
   uint64_t requested_collections; /* of these, by midden_collect */
@@ -42,6 +43,7 @@ typedef struct midden_statistics {
   uint64_t objects_pinned;        /* by ambiguous words and midden_visit_pinned, summed over collections */
   uint64_t marked_in_place;       /* objects that copying left because there was no room */
   uint64_t mark_stack_rescans;    /* passes because the mark stack could not grow */
+  uint64_t objects_remembered;    /* old objects that the write barrier noted, summed */
   uint64_t total_pause_ns;
   uint64_t longest_pause_ns;
   uint64_t last_pause_ns;

@@ -20,7 +20,7 @@ static void append(struct central *central, struct span *span) {
 
 void mdn_central_remove(struct central *central, struct span *span) {
   CHECK(span->central == central);
-  if (central->serving == span) central->serving = span->next;
+  mdn_central_withdraw(central, span);
   if (span->previous) {
     span->previous->next = span->next;
   } else {
@@ -34,7 +34,37 @@ void mdn_central_remove(struct central *central, struct span *span) {
   central->span_count--;
 }
 
-void mdn_central_restart(struct central *central) { central->serving = central->first; }
+void mdn_central_offer(struct central *central, struct span *span, bool in_front) {
+  CHECK(!span->available);
+  span->available = true;
+  span->previous_available = in_front ? NULL : central->available_last;
+  span->next_available = in_front ? central->available : NULL;
+  if (span->previous_available) {
+    span->previous_available->next_available = span;
+  } else {
+    central->available = span;
+  }
+  if (span->next_available) {
+    span->next_available->previous_available = span;
+  } else {
+    central->available_last = span;
+  }
+}
+
+void mdn_central_withdraw(struct central *central, struct span *span) {
+  if (!span->available) return;
+  span->available = false;
+  if (span->previous_available) {
+    span->previous_available->next_available = span->next_available;
+  } else {
+    central->available = span->next_available;
+  }
+  if (span->next_available) {
+    span->next_available->previous_available = span->previous_available;
+  } else {
+    central->available_last = span->previous_available;
+  }
+}
 
 /* A kind's first span is as small as its class allows, so that a heap with many kinds and few objects
  * stays small. */
@@ -65,7 +95,9 @@ struct span *mdn_central_take_large(struct space *space, struct central *central
   append(central, span);
   bitmap_set(space->alloc_bits, (size_t)span->first_page * GRANULES_PER_PAGE);
   span->used = 1;
+  space_touch(space, span);
   central->allocated_cells++;
+  central->used_cells++;
   central->used_bytes += span->cell_size;
   if (central->zero && span->zero_from > 0) memset((void *)span->start, 0, span->cell_size);
   span->zero_from = (uint32_t)span_words(span) * 64;
@@ -114,7 +146,9 @@ bool mdn_span_take(struct space *space, struct span *span, size_t most, bool zer
   }
   span->position = (uint32_t)next;
   span->used += (uint32_t)cells;
+  space_touch(space, span);
   span->central->allocated_cells += cells;
+  span->central->used_cells += cells;
   span->central->used_bytes += to - from;
   zero_run(span, from, to, zero);
   *run = (struct run){(char *)span->start + from, (char *)span->start + to, cells, false};
@@ -122,12 +156,13 @@ bool mdn_span_take(struct space *space, struct span *span, size_t most, bool zer
 }
 
 bool mdn_central_take(struct space *space, struct central *central, size_t most, struct run *run) {
-  for (; central->serving; central->serving = central->serving->next) {
-    if (mdn_span_take(space, central->serving, most, central->zero, run)) return true;
+  while (central->available) {
+    if (mdn_span_take(space, central->available, most, central->zero, run)) return true;
+    mdn_central_withdraw(central, central->available);
   }
   struct span *span = mdn_central_grow(space, central, central->span_count == 0);
   if (!span) return false;
-  central->serving = span;
+  mdn_central_offer(central, span, true);
   CHECK(mdn_span_take(space, span, most, central->zero, run));
   run->new_span = true;
   return true;
@@ -146,8 +181,10 @@ void mdn_central_flush(struct space *space, char *next, char *limit, bool zeroed
   bitmap_clear_range(alloc, first, to >> GRANULE_SHIFT);
   span->used -= (uint32_t)cells;
   central->allocated_cells -= cells;
+  central->used_cells -= cells;
   central->used_bytes -= to - from;
   if (first < span->position) span->position = (uint32_t)first;
+  if (!span->available) mdn_central_offer(central, span, true);
   if (zeroed && span->zero_from == (to + 15) >> GRANULE_SHIFT) {
     span->zero_from = (uint32_t)((from + 15) >> GRANULE_SHIFT);
   }

@@ -8,11 +8,11 @@
 
 #include "alloc/space.h"
 
-/* Invariant: spans before `serving` have no free cell that a refill could use; `serving` is NULL when no
- * span has. Lifted during a collection, which ends by mdn_central_restart. */
+/* Invariant: every span with a free cell at or after its position is in `available`; refills are served
+ * from its front. Lifted during a collection. */
 struct central {
   struct span *first, *last;
-  struct span *serving;
+  struct span *available, *available_last;
   size_t span_count;
   uint32_t cell_size;      /* 0: not in use, or large objects */
   uint32_t object_size;    /* what the host asked for; 0 if that varies */
@@ -26,7 +26,8 @@ struct central {
   char *evacuation_next, *evacuation_limit; /* a collector's own run, during a collection */
   struct central *next_active;
   uint64_t allocated_cells; /* handed out, ever; a flushed rest is taken back */
-  size_t used_bytes;        /* of the cells whose alloc bit is set */
+  size_t used_cells;        /* cells whose alloc bit is set */
+  size_t used_bytes;        /* and their bytes */
 };
 
 /* A run of free cells, taken: its alloc bits are set. */
@@ -54,10 +55,11 @@ bool mdn_span_take(struct space *space, struct span *span, size_t most, bool zer
 /* Gives back the unused rest [next, limit) of a run; `zeroed` if it was taken so. */
 void mdn_central_flush(struct space *space, char *next, char *limit, bool zeroed);
 
-/* Removes a span from its sequence. */
+/* Removes a span from its sequence, and from the available ones. */
 void mdn_central_remove(struct central *central, struct span *span);
 
-/* After a collection: the search for free cells starts anew. */
-void mdn_central_restart(struct central *central);
+/* Puts a span with free cells among those that serve refills, in front or at the end; and out. */
+void mdn_central_offer(struct central *central, struct span *span, bool in_front);
+void mdn_central_withdraw(struct central *central, struct span *span);
 
 #endif

@@ -32,6 +32,7 @@ struct space {
   size_t span_capacity, span_frontier;
   struct span *unused_spans;
   struct page_heap pages;
+  struct span *touched;      /* spans that cells were taken from since the last collection: all that is young */
   uint64_t now;              /* the clock at the last collection or opening, for the delayed return */
   const midden_memory *memory;
   void *reservation;
@@ -75,6 +76,14 @@ static inline struct span *space_span_of(const struct space *space, uintptr_t ad
 static inline uint64_t *span_bits(const struct space *space, const struct span *span, uint64_t *bitmap) {
   (void)space;
   return bitmap + (size_t)span->first_page * WORDS_PER_PAGE;
+}
+
+/* Puts a span among the touched ones. */
+static inline void space_touch(struct space *space, struct span *span) {
+  if (span->touched) return;
+  span->touched = true;
+  span->next_touched = space->touched;
+  space->touched = span;
 }
 
 /* The allocated cell that an address lies in, from the alloc bits; 0 if none. Any address. */

@@ -35,10 +35,14 @@ struct span {
   uint16_t kind;
   uint8_t size_class;
   uint8_t state;
+  bool available, touched;      /* in these lists */
   uint32_t live;            /* cells marked, set when a collection ends or plans */
   const uint64_t *pattern;  /* cell starts; NULL for a large object */
   struct central *central;
   struct span *next, *previous; /* in the central's sequence; `next` also links unused descriptors */
+  struct span *next_available, *previous_available; /* among the central's spans with free cells */
+  struct span *next_pinned;     /* among those with pins, during a collection */
+  struct span *next_touched;    /* among the space's spans allocated into since the last collection */
   /* Compaction: where this span's first movable live cell goes. */
   struct span *destination;
   uint32_t destination_slot; /* in cells of `destination` that are not pinned */

@@ -12,6 +12,7 @@
 #include "gc/evacuate.h"
 #include "gc/fix.h"
 #include "gc/layout.h"
+#include "gc/remembered.h"
 #include "gc/sweep.h"
 #include "midden/debug.h"
 
@@ -178,6 +179,14 @@ static void scavenge_again(struct tracer *tracer, uintptr_t cell) {
   scavenge_all(scavenger_of(tracer));
 }
 
+static void scavenge_remembered(struct scavenger *scavenger) {
+  struct core *core = scavenger->core;
+  for (size_t i = 0; i < core->remembered.count; i++) {
+    remembered_each(core, core->remembered.cells[i], enqueue_slot, scavenger, &scavenger->visitor);
+  }
+  mdn_remembered_clear(core);
+}
+
 static void copy_reachable(const struct collection *collection) {
   struct core *core = collection->core;
   struct tracer *tracer = &core->tracer;
@@ -187,6 +196,7 @@ static void copy_reachable(const struct collection *collection) {
   core->scavenger = &scavenger;
   mdn_core_visit_ambiguous(collection, &pinner.visitor);
   mdn_registry_visit_scanners(&core->registry, &pinner.visitor);
+  if (collection->minor) scavenge_remembered(&scavenger);
   mdn_core_visit_precise(core, &scavenger.visitor);
   do {
     scavenge_all(&scavenger);
@@ -228,6 +238,7 @@ static void evacuate_marked(const struct collection *collection) {
   struct space *space = &core->space;
   struct fixer fixer;
   mdn_tracer_mark_all(collection);
+  if (collection->minor) return; /* marks do not tell old from young any more: what is young stays in place */
   if (!mdn_fixer_open(&fixer, core, copied_address)) return; /* no memory to move safely: all stays marked in place */
   for (struct central *central = core->active; central; central = central->next_active) {
     struct span *last = central->last; /* spans added behind it hold copies */
@@ -249,16 +260,16 @@ static void evacuate_marked(const struct collection *collection) {
 
 static void copy_collect(const struct collection *collection) {
   struct core *core = collection->core;
-  mdn_tracer_begin(core);
-  mdn_evacuation_begin(core);
+  mdn_tracer_begin(collection);
+  mdn_evacuation_begin(core, collection->minor);
   if (core->kinds.pins_while_tracing) {
     evacuate_marked(collection);
   } else {
     copy_reachable(collection);
   }
-  mdn_evacuation_end(core);
+  mdn_evacuation_end(core, collection->minor);
   mdn_tracer_end(&core->tracer);
-  mdn_sweep(core, MIDDEN_POISON_SWEPT);
+  mdn_sweep(core, MIDDEN_POISON_SWEPT, collection->minor);
 }
 
 const struct collector mdn_collector_copying = {

@@ -207,11 +207,11 @@ static void compact(struct core *core) {
 
 static void compact_collect(const struct collection *collection) {
   struct core *core = collection->core;
-  mdn_tracer_begin(core);
+  mdn_tracer_begin(collection);
   mdn_tracer_mark_all(collection);
   mdn_tracer_end(&core->tracer);
-  compact(core);
-  mdn_sweep(core, MIDDEN_POISON_SLID);
+  if (!collection->minor) compact(core);
+  mdn_sweep(core, collection->minor ? MIDDEN_POISON_SWEPT : MIDDEN_POISON_SLID, collection->minor);
 }
 
 const struct collector mdn_collector_mark_compact = {

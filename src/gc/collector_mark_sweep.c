@@ -7,10 +7,10 @@
 
 static void sweep_collect(const struct collection *collection) {
   struct core *core = collection->core;
-  mdn_tracer_begin(core);
+  mdn_tracer_begin(collection);
   mdn_tracer_mark_all(collection);
   mdn_tracer_end(&core->tracer);
-  mdn_sweep(core, MIDDEN_POISON_SWEPT);
+  mdn_sweep(core, MIDDEN_POISON_SWEPT, collection->minor);
 }
 
 const struct collector mdn_collector_mark_sweep = {

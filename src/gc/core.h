@@ -31,8 +31,15 @@ static inline struct mutator *mutator_of(const midden_mutator *face) {
 
 /* What collections count, ever; see midden_statistics for the meanings. */
 struct core_figures {
-  uint64_t objects_moved, bytes_moved, objects_pinned, marked_in_place, mark_stack_rescans;
+  uint64_t objects_moved, bytes_moved, objects_pinned, marked_in_place, mark_stack_rescans, objects_remembered;
   size_t live_objects, live_bytes; /* after the last collection */
+};
+
+/* Old objects stored into since the last collection; see remembered.h. */
+struct remembered {
+  uintptr_t *cells;
+  size_t count, capacity;
+  bool overflowed; /* one is missing: the next collection must be full */
 };
 
 struct core {
@@ -47,7 +54,11 @@ struct core {
   struct scavenger *scavenger; /* copying's pass, while it runs */
   bool conservative;         /* stacks are scanned */
   bool poison;
+  bool fill_old_spans;       /* in this collection, copies may go into old spans' gaps */
   bool no_room;              /* in this collection, no span could be had for copies */
+  bool generational;         /* minor collections happen, and the write barrier is on */
+  struct remembered remembered;
+  struct span *pinned;       /* spans with pins, during a collection */
   struct core_figures figures;
 };
 
@@ -57,6 +68,7 @@ struct collection {
   const char *stack_pointer;
   const midden_word *registers;
   size_t register_count;
+  bool minor;                /* only what was allocated since the last collection may die or move */
 };
 
 /* Roots, all kinds of them. Ambiguous roots come first where pins must be known first. */

@@ -6,15 +6,25 @@
 #include "base/assertion.h"
 #include "midden/debug.h"
 
-void mdn_evacuation_begin(struct core *core) {
-  core->no_room = false;
+static void flag_spans(struct core *core, bool minor, bool on) {
+  if (minor) {
+    for (struct span *span = core->space.touched; span; span = span->next_touched) {
+      if (span->central->movable) mdn_space_set_flag(&core->space, span, PAGE_EVACUATE, on);
+    }
+    return;
+  }
   for (struct central *central = core->active; central; central = central->next_active) {
-    central->evacuation_next = central->evacuation_limit = NULL;
     if (!central->movable) continue;
     for (struct span *span = central->first; span; span = span->next) {
-      mdn_space_set_flag(&core->space, span, PAGE_EVACUATE, true);
+      mdn_space_set_flag(&core->space, span, PAGE_EVACUATE, on);
     }
   }
+}
+
+void mdn_evacuation_begin(struct core *core, bool minor) {
+  core->no_room = false;
+  core->fill_old_spans = minor;
+  flag_spans(core, minor, true);
 }
 
 /* The rest of a collector's run is neither allocated nor marked. */
@@ -27,27 +37,39 @@ static void flush(struct core *core, struct central *central) {
   central->allocated_cells += (size_t)(limit - next) / central->cell_size; /* see mdn_evacuation_refill */
 }
 
-void mdn_evacuation_end(struct core *core) {
+void mdn_evacuation_end(struct core *core, bool minor) {
   for (struct central *central = core->active; central; central = central->next_active) {
     flush(core, central);
     central->evacuation_next = central->evacuation_limit = NULL;
-    if (!central->movable) continue;
-    for (struct span *span = central->first; span; span = span->next) {
-      mdn_space_set_flag(&core->space, span, PAGE_EVACUATE, false);
-    }
   }
+  flag_spans(core, minor, false);
+}
+
+/* In a minor collection: a run in an old span's gap. Spans without one are not offered any more. */
+static bool take_from_old_span(struct core *core, struct central *central, struct run *run, struct span **taken) {
+  struct space *space = &core->space;
+  for (struct span *span = central->available; span; span = span->next_available) {
+    if (space_page_entry(space, span->start) & PAGE_EVACUATE) continue;
+    if (!mdn_span_take(space, span, SIZE_MAX, false, run)) continue;
+    *taken = span;
+    return true;
+  }
+  return false;
 }
 
 char *mdn_evacuation_refill(struct core *core, struct central *central) {
   if (core->no_room) return NULL;
   struct space *space = &core->space;
-  struct span *span = mdn_central_grow(space, central, central->evacuation_next == NULL);
+  struct span *span = NULL;
   struct run run;
-  if (!span) {
-    core->no_room = true;
-    return NULL;
+  if (!core->fill_old_spans || !take_from_old_span(core, central, &run, &span)) {
+    span = mdn_central_grow(space, central, central->evacuation_next == NULL);
+    if (!span) {
+      core->no_room = true;
+      return NULL;
+    }
+    CHECK(mdn_span_take(space, span, SIZE_MAX, false, &run));
   }
-  CHECK(mdn_span_take(space, span, SIZE_MAX, false, &run));
   /* Copies are not allocations of the host's. */
   central->allocated_cells -= run.cells;
   memcpy(span_bits(space, span, space->mark_bits), span_bits(space, span, space->alloc_bits),

@@ -11,10 +11,11 @@
 
 #include "gc/core.h"
 
-/* Flags the spans of all movable lists in the page map, and forgets earlier runs. */
-void mdn_evacuation_begin(struct core *core);
+/* Flags the spans of all movable lists in the page map, or for a minor collection those of them that were
+ * allocated into since the last. */
+void mdn_evacuation_begin(struct core *core, bool minor);
 /* Clears the flags, and gives unused rests of the collector's runs back. */
-void mdn_evacuation_end(struct core *core);
+void mdn_evacuation_end(struct core *core, bool minor);
 
 /* A free cell for a copy, marked and allocated, in a span that is not being evacuated.
  * post: NULL if there is no room; once that happened, no new span is tried in this collection. */

@@ -49,28 +49,62 @@ static uint32_t adopt_marks(struct space *space, struct span *span) {
   return live;
 }
 
-void mdn_sweep(struct core *core, uintptr_t poison) {
+/* One span. `in_front`: it is offered to refills before those that have waited. */
+static void sweep_span(struct core *core, struct span *span, uintptr_t poison, bool in_front) {
   struct space *space = &core->space;
-  core->figures.live_objects = core->figures.live_bytes = 0;
+  struct central *central = span->central;
+  if (core->poison) poison_span(core, span, poison);
+  clear_pins(space, span);
+  span->live = adopt_marks(space, span);
+  size_t change = (size_t)span->live - span->used; /* compaction may leave a span with more: wraps, and sums right */
+  central->used_cells += change;
+  central->used_bytes += change * span->cell_size;
+  span->touched = false;
+  if (span->live == 0) {
+    mdn_central_remove(central, span);
+    mdn_space_give_span(space, span);
+    return;
+  }
+  span->used = span->live;
+  span->position = 0;
+  mdn_central_withdraw(central, span);
+  if (span->live < span->cells) mdn_central_offer(central, span, in_front);
+}
+
+/* Sweeps the spans allocated into since the last collection: alone there, something can have died. */
+static void sweep_touched(struct core *core, uintptr_t poison) {
+  struct span *next;
+  for (struct span *span = core->space.touched; span; span = next) {
+    next = span->next_touched;
+    sweep_span(core, span, poison, true);
+  }
+  for (struct span *span = core->pinned; span; span = next) {
+    next = span->next_pinned;
+    clear_pins(&core->space, span);
+  }
+}
+
+static void sweep_all(struct core *core, uintptr_t poison) {
   for (struct central *central = core->active; central; central = central->next_active) {
     struct span *next;
-    central->used_bytes = 0;
     for (struct span *span = central->first; span; span = next) {
       next = span->next;
-      if (core->poison) poison_span(core, span, poison);
-      clear_pins(space, span);
-      span->live = adopt_marks(space, span);
-      if (span->live == 0) {
-        mdn_central_remove(central, span);
-        mdn_space_give_span(space, span);
-        continue;
-      }
-      span->used = span->live;
-      span->position = 0;
-      core->figures.live_objects += span->live;
-      central->used_bytes += span->live * span->cell_size;
+      sweep_span(core, span, poison, false);
     }
+  }
+}
+
+void mdn_sweep(struct core *core, uintptr_t poison, bool minor) {
+  if (minor) {
+    sweep_touched(core, poison);
+  } else {
+    sweep_all(core, poison);
+  }
+  core->space.touched = NULL;
+  core->pinned = NULL;
+  core->figures.live_objects = core->figures.live_bytes = 0;
+  for (struct central *central = core->active; central; central = central->next_active) {
+    core->figures.live_objects += central->used_cells;
     core->figures.live_bytes += central->used_bytes;
-    mdn_central_restart(central);
   }
 }

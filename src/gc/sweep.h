@@ -6,9 +6,10 @@
 
 /* pre: marks are complete; alloc bits are those of before the collection, less cells that were copied
  * away. `poison`: the word for cells that are free now and were not, if the heap poisons.
+ * `minor`: only the spans allocated into since the last collection are looked at; what is old is marked.
  * post: alloc bits equal marks; pins are clear; every span with a marked cell is ready for allocation in
  * its gaps; the others are gone; figures.live_objects and live_bytes are exact.
  * This touches bitmaps and span descriptors, not cells: they are zeroed when they are taken again. */
-void mdn_sweep(struct core *core, uintptr_t poison);
+void mdn_sweep(struct core *core, uintptr_t poison, bool minor);
 
 #endif

@@ -6,6 +6,7 @@
 #include "base/assertion.h"
 #include "gc/core.h"
 #include "gc/layout.h"
+#include "gc/remembered.h"
 
 #define STACK_LEAST ((size_t)512) /* entries: a page, taken when the heap is opened */
 #define STACK_KEPT ((size_t)1 << 17)
@@ -178,7 +179,11 @@ static void pin_cell(struct tracer *tracer, uintptr_t cell) {
   size_t granule = space_granule(space, cell);
   if (!bitmap_test(space->pin_bits, granule)) {
     bitmap_set(space->pin_bits, granule);
-    space_span_of(space, cell)->pinned++;
+    struct span *span = space_span_of(space, cell);
+    if (span->pinned++ == 0) {
+      span->next_pinned = tracer->core->pinned;
+      tracer->core->pinned = span;
+    }
     tracer->core->figures.objects_pinned++;
   }
   mdn_tracer_mark_cell(tracer, cell);
@@ -242,7 +247,17 @@ static void visit_ambiguous(midden_visitor *visitor, const midden_word *first, s
 
 /* ---- one marking, from beginning to end ---- */
 
-void mdn_tracer_begin(struct core *core) {
+static void clear_marks(struct core *core) {
+  struct space *space = &core->space;
+  for (struct central *central = core->active; central; central = central->next_active) {
+    for (struct span *span = central->first; span; span = span->next) {
+      memset(span_bits(space, span, space->mark_bits), 0, span_words(span) * sizeof(uint64_t));
+    }
+  }
+}
+
+void mdn_tracer_begin(const struct collection *collection) {
+  struct core *core = collection->core;
   struct tracer *tracer = &core->tracer;
   struct space *space = &core->space;
   struct mark_stack stack = tracer->stack;
@@ -258,15 +273,25 @@ void mdn_tracer_begin(struct core *core) {
       .stack = stack,
   };
   CHECK(stack.depth == 0);
-  for (struct central *central = core->active; central; central = central->next_active) {
-    for (struct span *span = central->first; span; span = span->next) {
-      memset(span_bits(space, span, space->mark_bits), 0, span_words(span) * sizeof(uint64_t));
-    }
+  if (collection->minor) {
+    mdn_remembered_restore(core);
+  } else {
+    mdn_remembered_clear(core);
+    clear_marks(core);
   }
+}
+
+static void mark_remembered(struct core *core) {
+  struct tracer *tracer = &core->tracer;
+  for (size_t i = 0; i < core->remembered.count; i++) {
+    remembered_each(core, core->remembered.cells[i], mark_slot_tagged, tracer, &tracer->visitor);
+  }
+  mdn_remembered_clear(core);
 }
 
 void mdn_tracer_mark_all(const struct collection *collection) {
   struct tracer *tracer = &collection->core->tracer;
+  if (collection->minor) mark_remembered(collection->core);
   mdn_core_visit_ambiguous(collection, &tracer->visitor);
   mdn_core_visit_precise(collection->core, &tracer->visitor);
   mdn_tracer_drain(tracer);

@@ -45,11 +45,14 @@ struct tracer {
   size_t portion_count;
 };
 
-/* Readies the tracer for a collection: no marks, no pins, an empty stack. */
-void mdn_tracer_begin(struct core *core);
-
-/* Marks what the roots reach. Ambiguous roots pin what they hit. post: marks and pins are complete. */
 struct collection;
+
+/* Readies the tracer for a collection: no pins, an empty stack, and no marks, but for a minor collection
+ * those of the old objects. */
+void mdn_tracer_begin(const struct collection *collection);
+
+/* Marks what the roots reach, and in a minor collection the remembered set too. Ambiguous roots pin what
+ * they hit. post: marks and pins are complete. */
 void mdn_tracer_mark_all(const struct collection *collection);
 
 /* Scans until nothing is left to scan. */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/assertion.h"
+#include "gc/remembered.h"
 #include "heap/heap.h"
 
 static void *fail(struct mutator *mutator, midden_status status) {
@@ -12,10 +13,10 @@ static void *fail(struct mutator *mutator, midden_status status) {
 /* Collections that are due before anything is handed out. */
 static void collect_if_due(midden_heap *heap) {
   if (heap->config.stress != MIDDEN_STRESS_OFF) {
-    if (mdn_stress_due(heap)) mdn_heap_collect(heap, CAUSE_STRESS);
+    if (mdn_stress_due(heap)) mdn_heap_collect(heap, CAUSE_STRESS, mdn_pacing_minor(heap, CAUSE_STRESS));
   }
   if (heap->pacing.allocated >= heap->pacing.threshold && heap->collector->collect) {
-    mdn_heap_collect(heap, CAUSE_PACING);
+    mdn_heap_collect(heap, CAUSE_PACING, mdn_pacing_minor(heap, CAUSE_PACING));
   }
 }
 
@@ -25,7 +26,7 @@ static void *refill(struct mutator *mutator, struct central *central, midden_cur
   size_t most = heap->config.stress == MIDDEN_STRESS_OFF ? SIZE_MAX : 1;
   struct run run;
   if (!mdn_central_take(&heap->core.space, central, most, &run)) {
-    if (mdn_heap_collect(heap, CAUSE_EMERGENCY) == MIDDEN_UNSUPPORTED) return fail(mutator, MIDDEN_NO_MEMORY);
+    if (mdn_heap_collect(heap, CAUSE_EMERGENCY, false) == MIDDEN_UNSUPPORTED) return fail(mutator, MIDDEN_NO_MEMORY);
     if (!mdn_central_take(&heap->core.space, central, most, &run)) return fail(mutator, MIDDEN_NO_MEMORY);
   }
   core_activate(&heap->core, central);
@@ -58,12 +59,12 @@ static void *allocate_large(struct mutator *mutator, struct central *central, si
   /* A large object counts before it is made: it may be what reaches the threshold. */
   if (heap->pacing.allocated + size > heap->pacing.threshold && heap->pacing.allocated > heap->pacing.threshold / 2 &&
       heap->collector->collect) {
-    mdn_heap_collect(heap, CAUSE_PACING);
+    mdn_heap_collect(heap, CAUSE_PACING, mdn_pacing_minor(heap, CAUSE_PACING));
   }
   struct space *space = &heap->core.space;
   struct span *span = mdn_central_take_large(space, central, size);
   if (!span) {
-    if (mdn_heap_collect(heap, CAUSE_EMERGENCY) == MIDDEN_UNSUPPORTED) return fail(mutator, MIDDEN_NO_MEMORY);
+    if (mdn_heap_collect(heap, CAUSE_EMERGENCY, false) == MIDDEN_UNSUPPORTED) return fail(mutator, MIDDEN_NO_MEMORY);
     span = mdn_central_take_large(space, central, size);
     if (!span) return fail(mutator, MIDDEN_NO_MEMORY);
   }
@@ -92,6 +93,11 @@ static const struct kind *enter(midden_mutator *face, midden_kind handle) {
     return NULL;
   }
   return kind;
+}
+
+void midden_written_slow(midden_mutator *face, const void *object, const void *first, size_t count) {
+  struct core *core = mutator_of(face)->core;
+  if (count > 0) mdn_remember(core, (uintptr_t)object, (uintptr_t)first, count * sizeof(midden_word));
 }
 
 void *midden_alloc_slow(midden_mutator *face, midden_kind handle) {

@@ -41,12 +41,15 @@ static const char *cause_name(enum cause cause) {
 struct attempt {
   midden_heap *heap;
   enum cause cause;
+  bool minor;
   midden_status status;
 };
 
-static void measure(midden_heap *heap, enum cause cause, uint64_t pause_ns) {
+static void measure(midden_heap *heap, const struct attempt *attempt, uint64_t pause_ns) {
+  enum cause cause = attempt->cause;
   struct heap_figures *figures = &heap->figures;
   figures->collections++;
+  figures->minor_collections += attempt->minor;
   figures->emergency_collections += cause == CAUSE_EMERGENCY;
   figures->stress_collections += cause == CAUSE_STRESS;
   figures->requested_collections += cause == CAUSE_REQUEST;
@@ -57,13 +60,14 @@ static void measure(midden_heap *heap, enum cause cause, uint64_t pause_ns) {
   figures->fragmentation = live ? (double)mdn_heap_committed(heap) / (double)live : 0;
 }
 
-static void log_collection(midden_heap *heap, enum cause cause, size_t before, uint64_t pinned_before) {
+static void log_collection(midden_heap *heap, const struct attempt *attempt, size_t before, uint64_t pinned_before) {
   if (!heap->log && !heap->config.report) return;
   if (strcmp(heap->config.log, "off") == 0) return;
   const struct core_figures *figures = &heap->core.figures;
   mdn_heap_report(heap, false,
-                  "midden: collection %llu %s %s: %zu -> %zu bytes, %zu objects, %llu pinned, pause %.3f ms",
-                  (unsigned long long)heap->figures.collections, heap->collector->name, cause_name(cause), before,
+                  "midden: collection %llu %s %s %s: %zu -> %zu bytes, %zu objects, %llu pinned, pause %.3f ms",
+                  (unsigned long long)heap->figures.collections, heap->collector->name,
+                  attempt->minor ? "minor" : "full", cause_name(attempt->cause), before,
                   figures->live_bytes, figures->live_objects,
                   (unsigned long long)(figures->objects_pinned - pinned_before),
                   (double)heap->figures.last_pause_ns / 1e6);
@@ -95,7 +99,7 @@ static __attribute__((noinline)) void collect_with_registers(void *context, cons
   struct attempt *attempt = context;
   midden_heap *heap = attempt->heap;
   struct core *core = &heap->core;
-  struct collection collection = {core, __builtin_frame_address(0), registers, count};
+  struct collection collection = {core, __builtin_frame_address(0), registers, count, attempt->minor};
   if (!stacks_covered(core, collection.stack_pointer)) {
     mdn_heap_report(heap, true, "midden: no collection: the running stack is none that the mutator was attached on or "
                                 "switched to (see midden_stack_switch)");
@@ -113,17 +117,18 @@ static __attribute__((noinline)) void collect_with_registers(void *context, cons
   uint64_t end = mdn_os_clock();
   uint64_t pause_ns = end - core->space.now;
   if (end > RETURN_DELAY_NS) mdn_page_heap_return(&core->space.pages, end - RETURN_DELAY_NS);
-  measure(heap, attempt->cause, pause_ns);
-  mdn_pacing_after(heap, pause_ns);
+  measure(heap, attempt, pause_ns);
+  mdn_pacing_after(heap, attempt->minor, pause_ns);
   midden_status after = run_hook(heap, heap->after_collection);
   if (attempt->status == MIDDEN_OK) attempt->status = after;
   heap->collecting = false;
-  log_collection(heap, attempt->cause, before, pinned_before);
+  log_collection(heap, attempt, before, pinned_before);
 }
 
-midden_status mdn_heap_collect(midden_heap *heap, enum cause cause) {
+midden_status mdn_heap_collect(midden_heap *heap, enum cause cause, bool minor) {
   if (!heap->collector->collect) return MIDDEN_UNSUPPORTED;
-  struct attempt attempt = {heap, cause, MIDDEN_OK};
+  minor = minor && heap->core.generational && !heap->core.remembered.overflowed;
+  struct attempt attempt = {heap, cause, minor, MIDDEN_OK};
   mdn_registers_call(collect_with_registers, &attempt);
   return attempt.status;
 }
@@ -133,5 +138,5 @@ midden_status midden_collect(midden_mutator *face, midden_collection collection)
   midden_heap *heap = mutator_of(face)->heap;
   if (mdn_heap_enter(heap) != MIDDEN_OK) return MIDDEN_MISUSE;
   if ((unsigned)collection > MIDDEN_FULL) return MIDDEN_BAD_ARGUMENT;
-  return mdn_heap_collect(heap, CAUSE_REQUEST);
+  return mdn_heap_collect(heap, CAUSE_REQUEST, collection == MIDDEN_MINOR);
 }

@@ -27,6 +27,11 @@ midden_status mdn_config_check(const midden_config *config, midden_error *error)
                      "verify runs around collections, and collector=none has none: choose another collector or "
                      "verify=off and call midden_verify");
   }
+  if (!collects && config->generational) {
+    return mdn_error(error, MIDDEN_CONFLICT,
+                     "generational=yes makes minor collections, and collector=none makes none: choose another collector "
+                     "or generational=no");
+  }
   if (config->growth == MIDDEN_GROWTH_RATIO && !(config->growth_factor > 1)) {
     return mdn_error(error, MIDDEN_BAD_ARGUMENT, "growth=ratio: the factor is %g; it must be more than 1",
                      config->growth_factor);

@@ -18,6 +18,7 @@ enum cause { CAUSE_PACING, CAUSE_REQUEST, CAUSE_STRESS, CAUSE_EMERGENCY };
 struct pacing {
   size_t allocated;       /* since the last collection; runs count when they are taken */
   size_t threshold;
+  size_t full_threshold;  /* generational: live bytes at which the next collection is a full one */
   uint64_t mutator_since; /* clock at the end of the last collection */
   double allocation_rate; /* smoothed, bytes per second */
   double collection_rate; /* smoothed, live bytes per second of pause */
@@ -36,6 +37,7 @@ struct heap_figures {
   uint64_t refills, page_heap_refills, large_allocations;
   uint64_t large_bytes; /* pages of all large objects, ever */
   uint64_t requested_by_detached;
+  uint64_t minor_collections;
   uint64_t collections, emergency_collections, stress_collections, requested_collections;
   uint64_t total_pause_ns, longest_pause_ns, last_pause_ns;
   uint64_t verifications;
@@ -67,11 +69,13 @@ static inline bool heap_valid(const midden_heap *heap) { return heap && heap->si
 midden_status mdn_heap_enter(const midden_heap *heap);
 
 /* Collects. May be called from anywhere that mdn_heap_enter allows. */
-midden_status mdn_heap_collect(midden_heap *heap, enum cause cause);
+midden_status mdn_heap_collect(midden_heap *heap, enum cause cause, bool minor);
 
 /* Pacing. */
 void mdn_pacing_open(midden_heap *heap);
-void mdn_pacing_after(midden_heap *heap, uint64_t pause_ns);
+void mdn_pacing_after(midden_heap *heap, bool minor, uint64_t pause_ns);
+/* Whether a collection for this cause had better be a minor one. */
+bool mdn_pacing_minor(const midden_heap *heap, enum cause cause);
 /* Whether stress= wants a collection at this allocation; counts the allocation. */
 bool mdn_stress_due(midden_heap *heap);
 

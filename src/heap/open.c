@@ -83,6 +83,7 @@ midden_status midden_heap_open(const midden_config *config, midden_heap **result
   core->form = reference_form_of(&config->references);
   core->conservative = config->stack == MIDDEN_STACK_CONSERVATIVE;
   core->poison = config->poison;
+  core->generational = config->generational;
   core->tracer.core = core;
   status = open_space(heap, error);
   if (status == MIDDEN_OK && !mdn_mark_stack_grow(&core->tracer)) {

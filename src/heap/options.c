@@ -214,6 +214,31 @@ static void print_poison(const midden_config *config, char *text, size_t capacit
   snprintf(text, capacity, "%s", print_word(yes_words, config->poison));
 }
 
+static bool parse_generational(midden_config *config, const char *text) {
+  int value;
+  if (!parse_word(yes_words, text, &value)) return false;
+  config->generational = value;
+  return true;
+}
+static void print_generational(const midden_config *config, char *text, size_t capacity) {
+  snprintf(text, capacity, "%s", print_word(yes_words, config->generational));
+}
+
+static bool parse_nursery(midden_config *config, const char *text) {
+  if (strcmp(text, "auto") == 0) {
+    config->nursery = 0;
+    return true;
+  }
+  return parse_size(text, &config->nursery) && config->nursery > 0;
+}
+static void print_nursery(const midden_config *config, char *text, size_t capacity) {
+  if (config->nursery) {
+    print_size(config->nursery, text, capacity);
+  } else {
+    snprintf(text, capacity, "auto");
+  }
+}
+
 static bool parse_log(midden_config *config, const char *text) {
   if (!*text || strlen(text) >= sizeof config->log) return false;
   snprintf(config->log, sizeof config->log, "%s", text);
@@ -227,6 +252,10 @@ static const struct option options[] = {
     {"collector", "a collector of this build", "who collects", parse_collector, print_collector},
     {"stack", "conservative or precise",
      "whether the C stack and registers are scanned for references, which then pin", parse_stack, print_stack},
+    {"generational", "yes or no", "minor collections of what was allocated since the last; the host's stores need the barrier",
+     parse_generational, print_generational},
+    {"nursery", "auto or a size such as 64K, 64M, 1G", "bytes allocated between two minor collections", parse_nursery,
+     print_nursery},
     {"heap-limit", "auto or a size such as 64K, 64M, 1G", "most bytes of cells; auto: the machine's memory", parse_limit,
      print_limit},
     {"heap-initial", "a size such as 64K, 64M, 1G", "bytes allocated before the first collection, and at least between two",

@@ -10,11 +10,19 @@
 #define THRESHOLD_LEAST ((size_t)64 << 10)
 #define SMOOTHING 0.5 /* of the rates, as in MemBalancer */
 #define STRESS_MEAN 64
+#define STRESS_FULL 4 /* generational: one in so many stress collections is full */
+/* The nursery, where the host leaves it to the heap: it should fit the processor's second-level cache. */
+#define NURSERY_LEAST ((size_t)2 << 20)
+#define NURSERY_LIVE_SHARE 16
+
+static size_t nursery(const midden_heap *heap);
 
 void mdn_pacing_open(midden_heap *heap) {
   struct pacing *pacing = &heap->pacing;
   size_t limit = heap->config.heap_limit;
   pacing->threshold = heap->config.growth == MIDDEN_GROWTH_FIXED ? limit : size_minimum(heap->config.heap_initial, limit);
+  pacing->full_threshold = pacing->threshold;
+  if (heap->core.generational) pacing->threshold = size_minimum(nursery(heap), pacing->threshold);
   pacing->mutator_since = mdn_os_clock();
   heap->stress.random = heap->config.stress_value;
 }
@@ -49,7 +57,29 @@ static size_t room(const midden_heap *heap, size_t live) {
   return free;
 }
 
-void mdn_pacing_after(midden_heap *heap, uint64_t pause_ns) {
+bool mdn_pacing_minor(const midden_heap *heap, enum cause cause) {
+  if (!heap->core.generational) return false;
+  if (cause == CAUSE_STRESS) return heap->figures.stress_collections % STRESS_FULL != STRESS_FULL - 1;
+  return heap->core.figures.live_bytes < heap->pacing.full_threshold;
+}
+
+/* Generational: bytes until the next collection, minor or full. */
+static size_t nursery(const midden_heap *heap) {
+  if (heap->config.nursery) return heap->config.nursery;
+  return size_maximum(NURSERY_LEAST, heap->core.figures.live_bytes / NURSERY_LIVE_SHARE);
+}
+
+/* What follows from a full collection's live size. */
+static size_t full_growth(midden_heap *heap) {
+  size_t live = heap->core.figures.live_bytes;
+  double wanted = wanted_growth(heap, (double)live);
+  size_t most = room(heap, live);
+  size_t threshold = wanted < (double)most ? (size_t)wanted : most;
+  threshold = size_maximum(threshold, size_minimum(heap->config.heap_initial, most));
+  return size_maximum(threshold, THRESHOLD_LEAST);
+}
+
+void mdn_pacing_after(midden_heap *heap, bool minor, uint64_t pause_ns) {
   struct pacing *pacing = &heap->pacing;
   uint64_t now = mdn_os_clock();
   double live = (double)heap->core.figures.live_bytes;
@@ -57,12 +87,18 @@ void mdn_pacing_after(midden_heap *heap, uint64_t pause_ns) {
   if (mutator_ns > 0) {
     pacing->allocation_rate = smooth(pacing->allocation_rate, (double)pacing->allocated * 1e9 / mutator_ns);
   }
-  pacing->collection_rate = smooth(pacing->collection_rate, live * 1e9 / (double)(pause_ns + 1));
-  double wanted = wanted_growth(heap, live);
-  size_t most = room(heap, heap->core.figures.live_bytes);
-  size_t threshold = wanted < (double)most ? (size_t)wanted : most;
-  threshold = size_maximum(threshold, size_minimum(heap->config.heap_initial, most));
-  pacing->threshold = size_maximum(threshold, THRESHOLD_LEAST);
+  if (!minor) {
+    pacing->collection_rate = smooth(pacing->collection_rate, live * 1e9 / (double)(pause_ns + 1));
+    pacing->threshold = full_growth(heap);
+    pacing->full_threshold = heap->core.figures.live_bytes + pacing->threshold;
+  }
+  if (heap->core.generational) {
+    /* The full collection is made when a minor one has found the old space grown, so there must be room
+     * for the nursery until then. */
+    size_t limit = heap->config.heap_limit, used = heap->core.figures.live_bytes;
+    size_t free = limit > used ? limit - used : 0;
+    pacing->threshold = size_maximum(size_minimum(nursery(heap), free), THRESHOLD_LEAST);
+  }
   pacing->allocated = 0;
   pacing->mutator_since = now;
 }

@@ -54,6 +54,8 @@ void midden_statistics_read(midden_heap *heap, midden_statistics *result) {
       .live_bytes = core->figures.live_bytes,
       .fragmentation = figures->fragmentation,
       .collections = figures->collections,
+      .minor_collections = figures->minor_collections,
+      .objects_remembered = core->figures.objects_remembered,
       .emergency_collections = figures->emergency_collections,
       .stress_collections = figures->stress_collections,
       .requested_collections = figures->requested_collections,

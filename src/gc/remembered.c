@@ -1,0 +1,60 @@
+/* The remembered set: see remembered.h. */
+#include "gc/remembered.h"
+
+/* Puts an object on the list. If the list cannot grow, the next collection must be a full one. */
+static void list_object(struct core *core, uintptr_t object) {
+  struct remembered *remembered = &core->remembered;
+  void *cells = remembered->cells;
+  if (!mdn_arena_grow(&core->arena, &cells, &remembered->capacity, remembered->count + 1, sizeof(uintptr_t))) {
+    remembered->overflowed = true;
+    return;
+  }
+  remembered->cells = cells;
+  remembered->cells[remembered->count++] = object;
+  core->figures.objects_remembered++;
+}
+
+static void remember_large(struct core *core, uintptr_t object, uintptr_t first, size_t bytes) {
+  uint64_t *words = core->space.mark_bits + (space_granule(&core->space, object) >> 6);
+  if (!(words[0] & LARGE_LISTED)) {
+    words[0] |= LARGE_LISTED;
+    list_object(core, object);
+  }
+  size_t low = (first - object) / CARD_BYTES, high = (first + bytes - 1 - object) / CARD_BYTES;
+  for (size_t card = low; card <= high; card++) words[card] |= CARD_DIRTY;
+}
+
+void mdn_remember(struct core *core, uintptr_t object, uintptr_t first, size_t bytes) {
+  struct space *space = &core->space;
+  uint64_t entry = space_page_entry(space, object);
+  if (entry & PAGE_LEAF) return;
+  if (entry & PAGE_LARGE) {
+    remember_large(core, object, first, bytes);
+    return;
+  }
+  bitmap_clear(space->mark_bits, space_granule(space, object));
+  list_object(core, object);
+}
+
+void mdn_remembered_restore(struct core *core) {
+  const struct remembered *remembered = &core->remembered;
+  for (size_t i = 0; i < remembered->count; i++) {
+    bitmap_set(core->space.mark_bits, space_granule(&core->space, remembered->cells[i]));
+  }
+}
+
+void mdn_remembered_clear(struct core *core) {
+  struct remembered *remembered = &core->remembered;
+  struct space *space = &core->space;
+  for (size_t i = 0; i < remembered->count; i++) {
+    uintptr_t cell = remembered->cells[i];
+    uint64_t entry = space_page_entry(space, cell);
+    if (!(entry & PAGE_LARGE)) continue;
+    uint64_t *words = space->mark_bits + (space_granule(space, cell) >> 6);
+    size_t cards = space_entry_span(space, entry)->cell_size / CARD_BYTES;
+    words[0] &= ~LARGE_LISTED;
+    for (size_t card = 0; card < cards; card++) words[card] &= ~CARD_DIRTY;
+  }
+  remembered->count = 0;
+  remembered->overflowed = false;
+}
