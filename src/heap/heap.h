@@ -18,6 +18,8 @@ enum cause { CAUSE_PACING, CAUSE_REQUEST, CAUSE_STRESS, CAUSE_EMERGENCY };
 struct pacing {
   size_t allocated;       /* since the last collection; runs count when they are taken */
   size_t threshold;
+  size_t nursery;         /* generational: bytes until the next collection */
+  size_t live_before;     /* generational: live bytes after the last collection */
   size_t full_threshold;  /* generational: live bytes at which the next collection is a full one */
   uint64_t mutator_since; /* clock at the end of the last collection */
   double allocation_rate; /* smoothed, bytes per second */

@@ -15,14 +15,13 @@
 #define NURSERY_LEAST ((size_t)2 << 20)
 #define NURSERY_LIVE_SHARE 16
 
-static size_t nursery(const midden_heap *heap);
-
 void mdn_pacing_open(midden_heap *heap) {
   struct pacing *pacing = &heap->pacing;
   size_t limit = heap->config.heap_limit;
   pacing->threshold = heap->config.growth == MIDDEN_GROWTH_FIXED ? limit : size_minimum(heap->config.heap_initial, limit);
   pacing->full_threshold = pacing->threshold;
-  if (heap->core.generational) pacing->threshold = size_minimum(nursery(heap), pacing->threshold);
+  pacing->nursery = heap->config.nursery ? heap->config.nursery : NURSERY_LEAST;
+  if (heap->core.generational) pacing->threshold = size_minimum(pacing->nursery, pacing->threshold);
   pacing->mutator_since = mdn_os_clock();
   heap->stress.random = heap->config.stress_value;
 }
@@ -63,10 +62,22 @@ bool mdn_pacing_minor(const midden_heap *heap, enum cause cause) {
   return heap->core.figures.live_bytes < heap->pacing.full_threshold;
 }
 
-/* Generational: bytes until the next collection, minor or full. */
-static size_t nursery(const midden_heap *heap) {
-  if (heap->config.nursery) return heap->config.nursery;
-  return size_maximum(NURSERY_LEAST, heap->core.figures.live_bytes / NURSERY_LIVE_SHARE);
+/* Generational: the bytes until the next collection. Where the host leaves it to the heap, it starts at what
+ * fits the cache. While much of what is young survives, as when a large structure is built, it doubles:
+ * promoting it earlier would gain nothing. It shrinks again when little does. */
+static void adapt_nursery(midden_heap *heap, bool minor) {
+  struct pacing *pacing = &heap->pacing;
+  size_t live = heap->core.figures.live_bytes;
+  size_t promoted = live > pacing->live_before ? live - pacing->live_before : 0;
+  pacing->live_before = live;
+  if (heap->config.nursery) {
+    pacing->nursery = heap->config.nursery;
+    return;
+  }
+  size_t least = size_maximum(NURSERY_LEAST, live / NURSERY_LIVE_SHARE);
+  if (minor && promoted > pacing->allocated / 2) pacing->nursery *= 2;
+  if (minor && promoted < pacing->allocated / 8) pacing->nursery /= 2;
+  pacing->nursery = size_maximum(least, size_minimum(pacing->nursery, live / 2));
 }
 
 /* What follows from a full collection's live size. */
@@ -93,11 +104,12 @@ void mdn_pacing_after(midden_heap *heap, bool minor, uint64_t pause_ns) {
     pacing->full_threshold = heap->core.figures.live_bytes + pacing->threshold;
   }
   if (heap->core.generational) {
+    adapt_nursery(heap, minor);
     /* The full collection is made when a minor one has found the old space grown, so there must be room
      * for the nursery until then. */
     size_t limit = heap->config.heap_limit, used = heap->core.figures.live_bytes;
     size_t free = limit > used ? limit - used : 0;
-    pacing->threshold = size_maximum(size_minimum(nursery(heap), free), THRESHOLD_LEAST);
+    pacing->threshold = size_maximum(size_minimum(pacing->nursery, free), THRESHOLD_LEAST);
   }
   pacing->allocated = 0;
   pacing->mutator_since = now;
