@@ -18,7 +18,8 @@ MIDDEN_API midden_status midden_heap_open(const midden_config *config, midden_he
 
 /* Closes a heap: detaches its mutators, frees every object, and gives all memory back.
  * pre: called by the heap's thread, outside a collection. NULL is allowed.
- * post: MIDDEN_OK; or MISUSE and nothing happened. */
+ * post: MIDDEN_OK, and neither the heap nor its mutators may be used again, which cannot be checked: their
+ * memory is gone; or MISUSE and nothing happened. */
 MIDDEN_API midden_status midden_heap_close(midden_heap *heap);
 
 /* Attaches a mutator to the heap. `stack_bottom` is the address of a local variable of a function
@@ -30,7 +31,8 @@ MIDDEN_API midden_status midden_heap_close(midden_heap *heap);
 MIDDEN_API midden_mutator *midden_attach(midden_heap *heap, const void *stack_bottom, midden_error *error);
 
 /* Detaches: its frames, handles and stacks are no longer roots; objects stay in the heap.
- * post: MIDDEN_OK, the mutator is gone; or MISUSE and nothing happened. Does not collect. */
+ * post: MIDDEN_OK, the mutator is gone, and until the next midden_attach a use of it is answered with
+ * MISUSE (or NULL); or MISUSE and nothing happened. Does not collect. */
 MIDDEN_API midden_status midden_detach(midden_mutator *mutator);
 
 /* The heap that a mutator is attached to. */

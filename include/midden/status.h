@@ -13,7 +13,7 @@ typedef enum midden_status {
   MIDDEN_BAD_OPTION,   /* an option's name or value is not understood */
   MIDDEN_CONFLICT,     /* options or kinds that cannot work together */
   MIDDEN_LIMIT,        /* a fixed capacity (number of kinds, cursors) is used up */
-  MIDDEN_MISUSE,       /* wrong thread, closed heap, foreign mutator, call from inside a collection */
+  MIDDEN_MISUSE,       /* wrong thread, detached or foreign mutator, call from inside a collection */
   MIDDEN_UNSUPPORTED,  /* the heap's collector cannot do this */
   MIDDEN_CORRUPT       /* the verifier found a broken invariant */
 } midden_status;

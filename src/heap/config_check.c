@@ -17,6 +17,19 @@ midden_status mdn_config_check(const midden_config *config, midden_error *error)
   if (config->heap_limit && config->heap_limit < 8 * PAGE_BYTES) {
     return mdn_error(error, MIDDEN_BAD_ARGUMENT, "heap-limit is %zu bytes; it must be at least 64K", config->heap_limit);
   }
+  if ((unsigned)config->stack > MIDDEN_STACK_PRECISE) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "stack is %u, which is no midden_stack_mode", (unsigned)config->stack);
+  }
+  if ((unsigned)config->growth > MIDDEN_GROWTH_BALANCE) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "growth is %u, which is no midden_growth", (unsigned)config->growth);
+  }
+  if ((unsigned)config->stress > MIDDEN_STRESS_RANDOM) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "stress is %u, which is no midden_stress", (unsigned)config->stress);
+  }
+  if ((unsigned)config->verify > MIDDEN_VERIFY_BOTH) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "verify is %u, which is no midden_verify_mode",
+                     (unsigned)config->verify);
+  }
   bool collects = collector->capabilities & COLLECTOR_COLLECTS;
   if (!collects && config->stress != MIDDEN_STRESS_OFF) {
     return mdn_error(error, MIDDEN_CONFLICT,

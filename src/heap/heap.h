@@ -57,6 +57,7 @@ struct midden_heap {
   struct core core;
   const struct collector *collector;
   uintptr_t thread;
+  struct mutator *detached; /* their memory, kept so that a use of one is noticed */
   bool collecting;
   struct pacing pacing;
   struct stress_state stress;
@@ -89,7 +90,8 @@ __attribute__((format(printf, 3, 4))) void mdn_heap_report(midden_heap *heap, bo
 
 /* Makes `cursors` cursors of a mutator usable. post: false if memory was refused. */
 bool mdn_mutator_commit(struct mutator *mutator, const midden_memory *memory, size_t cursors);
-void mdn_mutator_release(struct mutator *mutator);
+/* Gives back the memory of detached mutators. */
+void mdn_mutators_release(midden_heap *heap);
 
 size_t mdn_heap_committed(const midden_heap *heap);
 

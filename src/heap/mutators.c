@@ -1,4 +1,6 @@
 /* Attaching and detaching mutators, and their memory. */
+#include <string.h>
+
 #include "base/error.h"
 #include "base/os.h"
 #include "heap/heap.h"
@@ -25,13 +27,35 @@ static struct mutator *reserve_mutator(const midden_memory *memory, size_t curso
   return mutator;
 }
 
-void mdn_mutator_release(struct mutator *mutator) {
-  const midden_memory *memory = &mutator->heap->memory;
-  struct arena *arena = &mutator->core->arena;
+void mdn_mutators_release(midden_heap *heap) {
+  while (heap->detached) {
+    struct mutator *mutator = heap->detached;
+    heap->detached = mutator->next;
+    heap->memory.release(heap->memory.context, mutator, mutator->reserved_bytes);
+  }
+}
+
+/* Memory for a mutator: a detached one's, or new. post: zero but for its sizes; or NULL. */
+static struct mutator *take_mutator(midden_heap *heap, size_t cursors) {
+  struct mutator *mutator = heap->detached;
+  if (!mutator) return reserve_mutator(&heap->memory, cursors);
+  if (!mdn_mutator_commit(mutator, &heap->memory, cursors)) return NULL;
+  heap->detached = mutator->next;
+  size_t bytes = mutator->bytes, reserved = mutator->reserved_bytes;
+  memset(mutator, 0, bytes);
+  mutator->bytes = bytes;
+  mutator->reserved_bytes = reserved;
+  return mutator;
+}
+
+/* Ends a mutator; its memory stays with the heap, without a signature. */
+static void retire_mutator(struct mutator *mutator) {
+  midden_heap *heap = mutator->heap;
   mutator->face.signature = 0;
-  mdn_handles_release(&mutator->handles, arena);
-  mdn_stacks_release(&mutator->stacks, arena);
-  memory->release(memory->context, mutator, mutator->reserved_bytes);
+  mdn_handles_release(&mutator->handles, &heap->core.arena);
+  mdn_stacks_release(&mutator->stacks, &heap->core.arena);
+  mutator->next = heap->detached;
+  heap->detached = mutator;
 }
 
 midden_mutator *midden_attach(midden_heap *heap, const void *stack_bottom, midden_error *error) {
@@ -41,7 +65,7 @@ midden_mutator *midden_attach(midden_heap *heap, const void *stack_bottom, midde
   }
   struct core *core = &heap->core;
   size_t cursors = core->kinds.cursor_count ? core->kinds.cursor_count : 1;
-  struct mutator *mutator = reserve_mutator(&heap->memory, cursors);
+  struct mutator *mutator = take_mutator(heap, cursors);
   if (!mutator) {
     mdn_error(error, MIDDEN_NO_MEMORY, "the system refused memory for a mutator");
     return NULL;
@@ -53,7 +77,7 @@ midden_mutator *midden_attach(midden_heap *heap, const void *stack_bottom, midde
   mutator->face.page_map = core->space.page_map;
   mutator->face.old = core->generational ? core->space.mark_bits : NULL;
   if (core->conservative && !mdn_stacks_attach(&mutator->stacks, stack_bottom)) {
-    mdn_mutator_release(mutator);
+    retire_mutator(mutator);
     mdn_error(error, MIDDEN_MISUSE,
               "midden_attach: stack_bottom is no address of a caller's local variable, and the stack's bottom is not "
               "known; give such an address or use stack=precise");
@@ -80,7 +104,7 @@ midden_status midden_detach(midden_mutator *face) {
   mdn_core_flush(&heap->core);
   heap->figures.requested_by_detached += face->requested;
   *link = mutator->next;
-  mdn_mutator_release(mutator);
+  retire_mutator(mutator);
   return MIDDEN_OK;
 }
 

@@ -16,8 +16,9 @@ static midden_status open_space(midden_heap *heap, midden_error *error) {
   bool automatic = config->heap_limit == 0;
   size_t physical = mdn_os_physical_memory();
   size_t limit = automatic ? physical : round_up(config->heap_limit, PAGE_BYTES);
-  if (limit > SIZE_MAX / 16 || limit >> PAGE_SHIFT > UINT32_MAX / 4) {
-    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "heap-limit is %zu bytes; a heap holds at most 8 TiB", limit);
+  if (config->heap_limit > SIZE_MAX / 16 || limit > SIZE_MAX / 16 || limit >> PAGE_SHIFT > UINT32_MAX / 4) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "heap-limit is %zu bytes; a heap holds at most 8 TiB",
+                     config->heap_limit);
   }
   size_t least = automatic ? RESERVE_LEAST : limit;
   size_t wanted = size_maximum(limit * RESERVE_MULTIPLE, RESERVE_LEAST);
@@ -106,11 +107,8 @@ midden_status midden_heap_close(midden_heap *heap) {
   if (!heap) return MIDDEN_OK;
   midden_status status = mdn_heap_enter(heap);
   if (status != MIDDEN_OK) return status;
-  while (heap->core.mutators) {
-    struct mutator *mutator = heap->core.mutators;
-    heap->core.mutators = mutator->next;
-    mdn_mutator_release(mutator);
-  }
+  while (heap->core.mutators) midden_detach(&heap->core.mutators->face);
+  mdn_mutators_release(heap);
   release(heap);
   return MIDDEN_OK;
 }

@@ -9,6 +9,7 @@ size_t mdn_heap_committed(const midden_heap *heap) {
   bytes += mdn_space_metadata_bytes(&core->space) + core->arena.committed_bytes + heap->bytes;
   bytes += core->tracer.stack.capacity * sizeof(uintptr_t);
   for (const struct mutator *mutator = core->mutators; mutator; mutator = mutator->next) bytes += mutator->bytes;
+  for (const struct mutator *mutator = heap->detached; mutator; mutator = mutator->next) bytes += mutator->bytes;
   return bytes;
 }
 
