@@ -1,0 +1,346 @@
+/* The heap glue. A language author who wants to embed midden can read this file alone; it shows
+ *
+ *   1. kinds: telling the heap the shapes of objects, once, at start-up;
+ *   2. roots: where the interpreter keeps references outside the heap;
+ *   3. opening: tags, stack mode, options from the user;
+ *   4. allocation, and what to do when there is no memory;
+ *   5. figures.
+ */
+#include "heap.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "ports.h"
+
+/* ---- 1. Kinds ----
+ * All shapes are described by tables; the collectors trace them without calling us. A kind with a
+ * size is allocated by midden_alloc, one without by midden_alloc_sized. Kinds whose words are all
+ * values are ALL; a word that is a plain integer or host pointer needs a BITMAP that leaves it
+ * out. Code never moves, so that return addresses may point into it. */
+#define WORD(type, member) ((uint64_t)1 << (offsetof(struct type, member) / sizeof(value)))
+
+static const midden_shape shapes[KIND_COUNT] = {
+    [KIND_PAIR] = {.name = "pair", .size = sizeof(struct pair), .refs = MIDDEN_REFS_ALL},
+    [KIND_FLONUM] = {.name = "flonum", .size = 16, .refs = MIDDEN_REFS_NONE, .flags = MIDDEN_KIND_UNZEROED},
+    [KIND_CLOSURE] = {.name = "closure", .refs = MIDDEN_REFS_ALL},
+    [KIND_VECTOR] = {.name = "vector", .refs = MIDDEN_REFS_ALL},
+    [KIND_CODE] = {.name = "code",
+                   .size = sizeof(struct code),
+                   .refs = MIDDEN_REFS_ELEMENTS,
+                   .bitmap = WORD(code, constants) | WORD(code, name),
+                   .element_size = sizeof(union word),
+                   .element_bitmap = 0,
+                   .flags = MIDDEN_KIND_PINNED},
+    [KIND_BOX] = {.name = "box", .size = sizeof(struct box), .refs = MIDDEN_REFS_ALL},
+    [KIND_STRING] = {.name = "string",
+                     .size = sizeof(struct string),
+                     .refs = MIDDEN_REFS_BITMAP,
+                     .bitmap = WORD(string, body)},
+    [KIND_BYTES] = {.name = "characters", .refs = MIDDEN_REFS_NONE, .flags = MIDDEN_KIND_UNZEROED},
+    [KIND_BYTEVECTOR] = {.name = "bytevector", .refs = MIDDEN_REFS_NONE, .flags = MIDDEN_KIND_UNZEROED},
+    [KIND_SYMBOL] = {.name = "symbol",
+                     .size = sizeof(struct symbol),
+                     .refs = MIDDEN_REFS_BITMAP,
+                     .bitmap = WORD(symbol, name)},
+    [KIND_RECORD_TYPE] = {.name = "record type", .size = sizeof(struct record_type), .refs = MIDDEN_REFS_ALL},
+    [KIND_RECORD] = {.name = "record", .refs = MIDDEN_REFS_ALL},
+    [KIND_CONDITION] = {.name = "condition", .size = sizeof(struct condition), .refs = MIDDEN_REFS_ALL},
+    [KIND_PORT] = {.name = "port", .size = sizeof(struct port_object), .refs = MIDDEN_REFS_NONE},
+    [KIND_MULTIPLE] = {.name = "multiple values", .refs = MIDDEN_REFS_ALL},
+    [KIND_SEGMENT] = {.name = "stack segment", .refs = MIDDEN_REFS_ALL},
+};
+
+static bool define_kinds(struct vm *vm, midden_error *error) {
+  for (int kind = KIND_NONE + 1; kind < KIND_COUNT; kind++) {
+    vm->kinds[kind] = midden_kind_define(vm->heap, &shapes[kind], error);
+    if (vm->kinds[kind].id == 0) return false;
+    vm->kind_of_id[vm->kinds[kind].id] = (uint8_t)kind;
+  }
+  return true;
+}
+
+/* ---- 2. Roots ----
+ * Three sorts, all precise: the interpreter's own registers are one range of words; global
+ * variables are ranges too, one for each chunk (globals.c); and this callback visits what has no
+ * fixed extent: the live part of the VM stack, the symbol table, the growable temporaries. */
+static void scan_roots(midden_visitor *visitor, void *context) {
+  struct vm *vm = context;
+  stack_scrub(vm);
+  midden_visit_range(visitor, vm->base, (size_t)(vm->top - vm->base));
+  midden_visit_range(visitor, vm->symbols, vm->symbol_capacity);
+  midden_visit_range(visitor, vm->temporaries.items, vm->temporaries.count);
+}
+
+static bool register_roots(struct vm *vm, midden_error *error) {
+  midden_status status = midden_root_range_add(vm->heap, &vm->roots, VM_ROOT_COUNT);
+  if (status == MIDDEN_OK) status = midden_root_scanner_add(vm->heap, scan_roots, vm);
+  if (status == MIDDEN_OK) return true;
+  error->status = status;
+  snprintf(error->message, sizeof error->message, "the interpreter's roots could not be registered");
+  return false;
+}
+
+/* ---- 3. Opening and closing ---- */
+static bool prepare(struct vm *vm, const midden_config *config, const void *stack_bottom, midden_error *error) {
+  if (midden_heap_open(config, &vm->heap, error) != MIDDEN_OK) return false;
+  vm->mutator = midden_attach(vm->heap, stack_bottom, error);
+  if (!vm->mutator || !define_kinds(vm, error)) return false;
+  snprintf(error->message, sizeof error->message, "no memory for the interpreter");
+  error->status = MIDDEN_NO_MEMORY;
+  if (!stack_open(vm) || !register_roots(vm, error)) return false;
+  size_t limit = midden_heap_config(vm->heap)->heap_limit;
+  vm->ballast_size = limit && limit < ((size_t)8 << 20) ? limit / 32 : (size_t)256 << 10;
+  vm->roots.out_of_memory = FALSE_VALUE;
+  if (!scheme_boot(vm)) return false;
+  heap_restore_ballast(vm);
+  return true;
+}
+
+struct vm *scheme_open(midden_config *config, const void *stack_bottom, midden_error *error) {
+  config->references.low_tags = SCHEME_REFERENCE_TAGS;
+#ifdef SCHEME_PRECISE
+  config->stack = MIDDEN_STACK_PRECISE;
+#endif
+  struct vm *vm = calloc(1, sizeof *vm);
+  if (!vm) {
+    error->status = MIDDEN_NO_MEMORY;
+    snprintf(error->message, sizeof error->message, "no memory for the interpreter");
+    return NULL;
+  }
+  if (prepare(vm, config, stack_bottom, error)) return vm;
+  scheme_close(vm);
+  return NULL;
+}
+
+void scheme_close(struct vm *vm) {
+  ports_close_all(vm);
+  midden_heap_close(vm->heap); /* detaches the mutator, forgets the roots */
+  stack_close(vm);
+  symbol_table_close(vm);
+  free(vm->temporaries.items);
+  free(vm);
+}
+
+/* ---- 4. Allocation ----
+ * NULL means that even an emergency collection found nothing. That becomes a Scheme exception
+ * like any other. Two things were set aside for it when the interpreter was opened: the condition
+ * itself, and some ballast that is dropped now, so that the handler finds memory to work in. */
+value out_of_memory(struct vm *vm) {
+  vm->roots.ballast = FALSE_VALUE;
+  vm->roots.exception = vm->roots.out_of_memory;
+  return FAIL;
+}
+
+void heap_restore_ballast(struct vm *vm) {
+  if (vm->roots.ballast != FALSE_VALUE) return;
+  struct bytevector *ballast =
+      midden_alloc_sized(vm->mutator, vm->kinds[KIND_BYTEVECTOR], sizeof *ballast + vm->ballast_size);
+  if (!ballast) return; /* next time, perhaps */
+  ballast->length = (int64_t)vm->ballast_size;
+  vm->roots.ballast = tagged(ballast, TAG_OBJECT);
+}
+
+void *heap_allocate(struct vm *vm, enum kind kind) {
+  void *object = midden_alloc(vm->mutator, vm->kinds[kind]);
+  if (MIDDEN_UNLIKELY(!object)) out_of_memory(vm);
+  return object;
+}
+
+void *heap_allocate_sized(struct vm *vm, enum kind kind, size_t size) {
+  void *object = midden_alloc_sized(vm->mutator, vm->kinds[kind], size);
+  if (MIDDEN_UNLIKELY(!object)) out_of_memory(vm);
+  return object;
+}
+
+/* The pattern of all that follows: arguments that are values are in a frame across the
+ * allocation, are read again after it, and are stored through the write barrier. */
+value make_pair(struct vm *vm, value first, value rest) {
+  SCHEME_FRAME(vm, first, rest);
+  struct pair *pair = heap_allocate(vm, KIND_PAIR);
+  SCHEME_END(vm);
+  if (!pair) return FAIL;
+  heap_store(vm, pair, &pair->car, first);
+  heap_store(vm, pair, &pair->cdr, rest);
+  return tagged(pair, TAG_PAIR);
+}
+
+value make_flonum(struct vm *vm, double number) {
+  struct flonum *flonum = heap_allocate(vm, KIND_FLONUM);
+  if (!flonum) return FAIL;
+  flonum->number = number;
+  return tagged(flonum, TAG_FLONUM);
+}
+
+/* Lengths come from programs: what would overflow is refused like what does not fit. */
+static bool length_fits(int64_t length, size_t element) {
+  return length >= 0 && (uint64_t)length < ((uint64_t)1 << 56) / element;
+}
+
+value make_vector(struct vm *vm, int64_t length, value fill) {
+  if (!length_fits(length, sizeof(value))) return out_of_memory(vm);
+  SCHEME_FRAME(vm, fill);
+  struct vector *vector = heap_allocate_sized(vm, KIND_VECTOR, sizeof *vector + (size_t)length * sizeof(value));
+  SCHEME_END(vm);
+  if (!vector) return FAIL;
+  vector->length = make_fixnum(length);
+  for (int64_t i = 0; i < length; i++) heap_store(vm, vector, &vector->items[i], fill);
+  return tagged(vector, TAG_VECTOR);
+}
+
+value make_closure(struct vm *vm, value code, int slot_count) {
+  SCHEME_FRAME(vm, code);
+  struct closure *closure =
+      heap_allocate_sized(vm, KIND_CLOSURE, sizeof *closure + (size_t)slot_count * sizeof(value));
+  SCHEME_END(vm);
+  if (!closure) return FAIL;
+  heap_store(vm, closure, &closure->code, code);
+  return tagged(closure, TAG_PROCEDURE);
+}
+
+value make_code(struct vm *vm, size_t word_count) {
+  struct code *code = heap_allocate_sized(vm, KIND_CODE, sizeof *code + word_count * sizeof(union word));
+  if (!code) return FAIL;
+  code->word_count = (int64_t)word_count;
+  return tagged(code, TAG_OBJECT);
+}
+
+static value make_bytes(struct vm *vm, int64_t length, int width) {
+  if (!length_fits(length, (size_t)width)) return out_of_memory(vm);
+  void *bytes = heap_allocate_sized(vm, KIND_BYTES, (size_t)length * (size_t)width);
+  return bytes ? tagged(bytes, TAG_OBJECT) : FAIL;
+}
+
+value make_string(struct vm *vm, int64_t length, int width) {
+  value body = make_bytes(vm, length, width);
+  if (body == FAIL) return FAIL;
+  SCHEME_FRAME(vm, body);
+  struct string *string = heap_allocate(vm, KIND_STRING);
+  SCHEME_END(vm);
+  if (!string) return FAIL;
+  heap_store(vm, string, &string->body, body);
+  string->length = length;
+  string->width = width;
+  return tagged(string, TAG_OBJECT);
+}
+
+bool string_widen(struct vm *vm, value s) {
+  SCHEME_FRAME(vm, s);
+  value body = make_bytes(vm, string_of(s)->length, 4);
+  SCHEME_END(vm);
+  if (body == FAIL) return false;
+  uint32_t *wide = object_of(body);
+  struct string *string = string_of(s);
+  for (int64_t i = 0; i < string->length; i++) wide[i] = string_get(s, i);
+  heap_store(vm, string, &string->body, body);
+  string->width = 4;
+  return true;
+}
+
+value make_bytevector(struct vm *vm, int64_t length, int fill) {
+  if (!length_fits(length, 1)) return out_of_memory(vm);
+  struct bytevector *bytevector =
+      heap_allocate_sized(vm, KIND_BYTEVECTOR, sizeof *bytevector + (size_t)length);
+  if (!bytevector) return FAIL;
+  bytevector->length = length;
+  memset(bytevector->data, fill, (size_t)length);
+  return tagged(bytevector, TAG_OBJECT);
+}
+
+value make_record_type(struct vm *vm, value name, value fields, int64_t field_count) {
+  SCHEME_FRAME(vm, name, fields);
+  struct record_type *type = heap_allocate(vm, KIND_RECORD_TYPE);
+  SCHEME_END(vm);
+  if (!type) return FAIL;
+  heap_store(vm, type, &type->name, name);
+  type->field_count = make_fixnum(field_count);
+  heap_store(vm, type, &type->fields, fields);
+  return tagged(type, TAG_OBJECT);
+}
+
+value make_condition(struct vm *vm, int kind, value message, value irritants) {
+  SCHEME_FRAME(vm, message, irritants);
+  struct condition *condition = heap_allocate(vm, KIND_CONDITION);
+  SCHEME_END(vm);
+  if (!condition) return FAIL;
+  condition->kind = make_fixnum(kind);
+  heap_store(vm, condition, &condition->message, message);
+  heap_store(vm, condition, &condition->irritants, irritants);
+  return tagged(condition, TAG_OBJECT);
+}
+
+value make_port(struct vm *vm, struct port *port) {
+  struct port_object *object = heap_allocate(vm, KIND_PORT);
+  if (!object) return FAIL;
+  object->port = port;
+  return tagged(object, TAG_OBJECT);
+}
+
+value make_multiple(struct vm *vm, const value *items, int count) {
+  struct multiple *multiple =
+      heap_allocate_sized(vm, KIND_MULTIPLE, sizeof *multiple + (size_t)count * sizeof(value));
+  if (!multiple) return FAIL;
+  multiple->count = make_fixnum(count);
+  for (int i = 0; i < count; i++) heap_store(vm, multiple, &multiple->items[i], items[i]);
+  return tagged(multiple, TAG_OBJECT);
+}
+
+bool value_stack_push(struct value_stack *stack, value v) {
+  if (stack->count == stack->capacity) {
+    size_t capacity = stack->capacity ? stack->capacity * 2 : 64;
+    value *items = realloc(stack->items, capacity * sizeof *items);
+    if (!items) return false;
+    stack->items = items;
+    stack->capacity = capacity;
+  }
+  stack->items[stack->count++] = v;
+  return true;
+}
+
+/* ---- 5. Figures ---- */
+void heap_collect(struct vm *vm) { midden_collect(vm->mutator, MIDDEN_FULL); }
+
+void heap_print_statistics(struct vm *vm, FILE *file) {
+  midden_statistics s;
+  midden_statistics_read(vm->heap, &s);
+#define FIGURE(name) fprintf(file, #name "=%" PRIu64 "\n", (uint64_t)s.name)
+  FIGURE(allocations);
+  FIGURE(allocated_bytes);
+  FIGURE(requested_bytes);
+  FIGURE(refills);
+  FIGURE(central_refills);
+  FIGURE(page_heap_refills);
+  FIGURE(large_allocations);
+  FIGURE(used_bytes);
+  FIGURE(span_bytes);
+  FIGURE(free_bytes);
+  FIGURE(committed_bytes);
+  FIGURE(metadata_bytes);
+  FIGURE(reserved_bytes);
+  FIGURE(peak_committed_bytes);
+  FIGURE(limit_bytes);
+  FIGURE(live_objects);
+  FIGURE(live_bytes);
+  FIGURE(waste_bytes);
+  fprintf(file, "fragmentation=%.4f\n", s.fragmentation);
+  FIGURE(collections);
+  FIGURE(emergency_collections);
+  FIGURE(stress_collections);
+  FIGURE(requested_collections);
+  FIGURE(objects_moved);
+  FIGURE(bytes_moved);
+  FIGURE(objects_pinned);
+  FIGURE(marked_in_place);
+  FIGURE(mark_stack_rescans);
+  FIGURE(total_pause_ns);
+  FIGURE(longest_pause_ns);
+  FIGURE(last_pause_ns);
+  FIGURE(verifications);
+  FIGURE(pages_returned);
+#undef FIGURE
+  struct timespec cpu;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
+  fprintf(file, "cpu_seconds=%.3f\n", (double)cpu.tv_sec + (double)cpu.tv_nsec * 1e-9);
+}
