@@ -47,7 +47,7 @@ ALWAYS_INLINE void scavenge(struct scavenger *scavenger, midden_word *slot) {
     uintptr_t copy = mdn_evacuate(core, entry, cell);
     if (copy) {
       *slot = word - cell + copy;
-      if (!(entry & PAGE_LEAF)) tracer_push(scavenger->tracer, copy);
+      if (!(entry & PAGE_LEAF)) tracer_push(scavenger->tracer, mark_entry_of(copy - space->base, entry));
       return;
     }
     core->figures.marked_in_place++;
@@ -103,15 +103,16 @@ static void scavenge_large(struct scavenger *scavenger, const struct kind *kind,
   }
 }
 
-static inline void scavenge_cell(struct scavenger *scavenger, uintptr_t cell) {
+static inline void scavenge_entry(struct scavenger *scavenger, mark_entry entry) {
   struct core *core = scavenger->core;
-  uint64_t entry = space_page_entry(&core->space, cell);
-  const struct kind *kind = &core->kinds.kinds[entry & 0xffff];
-  if (entry & PAGE_LARGE) {
-    scavenge_large(scavenger, kind, cell, space_entry_span(&core->space, entry)->cell_size);
+  uintptr_t cell = core->space.base + mark_entry_offset(entry);
+  const struct kind *kind = &core->kinds.kinds[mark_entry_kind(entry)];
+  unsigned size_class = mark_entry_class(entry);
+  if (size_class == SIZE_CLASS_LARGE) {
+    scavenge_large(scavenger, kind, cell, space_span_of(&core->space, cell)->cell_size);
     return;
   }
-  layout_each(kind, cell, midden_class_size[(entry >> 16) & 0xff], enqueue_slot, scavenger, &scavenger->visitor);
+  layout_each(kind, cell, midden_class_size[size_class], enqueue_slot, scavenger, &scavenger->visitor);
 }
 
 static void scavenge_portion(struct scavenger *scavenger) {
@@ -131,7 +132,7 @@ static void scavenge_all(struct scavenger *scavenger) {
   struct tracer *tracer = scavenger->tracer;
   for (;;) {
     if (tracer->stack.depth) {
-      scavenge_cell(scavenger, tracer->stack.cells[--tracer->stack.depth]);
+      scavenge_entry(scavenger, tracer->stack.entries[--tracer->stack.depth]);
     } else if (scavenger->queued) {
       finish_queue(scavenger);
     } else if (tracer->portion_count) {
@@ -175,7 +176,8 @@ static void pin_words(midden_visitor *visitor, const midden_word *first, size_t 
 static struct scavenger *scavenger_of(struct tracer *tracer) { return tracer->core->scavenger; }
 
 static void scavenge_again(struct tracer *tracer, uintptr_t cell) {
-  scavenge_cell(scavenger_of(tracer), cell);
+  uint64_t entry = space_page_entry(&tracer->core->space, cell);
+  scavenge_entry(scavenger_of(tracer), mark_entry_of(cell - tracer->base, entry));
   scavenge_all(scavenger_of(tracer));
 }
 

@@ -16,7 +16,7 @@
 static void stack_release(struct tracer *tracer) {
   struct mark_stack *stack = &tracer->stack;
   const midden_memory *memory = tracer->core->space.memory;
-  if (stack->cells) memory->release(memory->context, stack->cells, stack->capacity * sizeof(uintptr_t));
+  if (stack->entries) memory->release(memory->context, stack->entries, stack->capacity * sizeof(mark_entry));
   *stack = (struct mark_stack){NULL, 0, 0};
 }
 
@@ -24,113 +24,180 @@ bool mdn_mark_stack_grow(struct tracer *tracer) {
   struct mark_stack *stack = &tracer->stack;
   const midden_memory *memory = tracer->core->space.memory;
   size_t capacity = stack->capacity ? 2 * stack->capacity : STACK_LEAST;
-  size_t bytes = capacity * sizeof(uintptr_t);
-  uintptr_t *cells = memory->reserve(memory->context, bytes);
-  if (!cells) return false;
-  if (!memory->commit(memory->context, cells, bytes)) {
-    memory->release(memory->context, cells, bytes);
+  size_t bytes = capacity * sizeof(mark_entry);
+  mark_entry *entries = memory->reserve(memory->context, bytes);
+  if (!entries) return false;
+  if (!memory->commit(memory->context, entries, bytes)) {
+    memory->release(memory->context, entries, bytes);
     return false;
   }
   size_t depth = stack->depth;
-  if (depth) memcpy(cells, stack->cells, depth * sizeof(uintptr_t));
+  if (depth) memcpy(entries, stack->entries, depth * sizeof(mark_entry));
   stack_release(tracer);
-  *stack = (struct mark_stack){cells, depth, capacity};
+  *stack = (struct mark_stack){entries, depth, capacity};
   return true;
 }
 
-/* ---- marking ---- */
+/* ---- marking, outside the loop: roots, trace functions, pins ---- */
 
-/* Marks the cell at `offset` if it is not. */
-ALWAYS_INLINE void mark_offset(struct tracer *tracer, size_t offset) {
+/* Marks the cell at `offset`. post: whether it is new and may hold references; then *entry is its page's. */
+ALWAYS_INLINE bool mark_new(uint64_t *mark_bits, const uint64_t *page_map, size_t offset, uint64_t *entry) {
   size_t granule = offset >> GRANULE_SHIFT;
-  uint64_t *word = &tracer->mark_bits[granule >> 6];
+  uint64_t *word = &mark_bits[granule >> 6];
   uint64_t bit = UINT64_C(1) << (granule & 63);
-  if (*word & bit) return;
+  if (*word & bit) return false;
   *word |= bit;
-  if (tracer->page_map[offset >> PAGE_SHIFT] & PAGE_LEAF) return;
-  tracer_push(tracer, tracer->base + offset);
+  *entry = page_map[offset >> PAGE_SHIFT];
+  return !(*entry & PAGE_LEAF);
 }
 
-ALWAYS_INLINE void mark_word(struct tracer *tracer, uintptr_t word, bool plain) {
+static inline void mark_offset(struct tracer *tracer, size_t offset) {
+  uint64_t entry;
+  if (mark_new(tracer->mark_bits, tracer->page_map, offset, &entry)) tracer_push(tracer, mark_entry_of(offset, entry));
+}
+
+static inline void mark_word(struct tracer *tracer, uintptr_t word) {
   size_t offset;
-  if (reference_offset(&tracer->form, plain, tracer->base, tracer->extent, word, &offset)) {
-    mark_offset(tracer, offset);
-  }
+  if (reference_offset(&tracer->form, false, tracer->base, tracer->extent, word, &offset)) mark_offset(tracer, offset);
 }
 
-ALWAYS_INLINE void mark_slot_plain(void *tracer, midden_word *slot) { mark_word(tracer, *slot, true); }
-ALWAYS_INLINE void mark_slot_tagged(void *tracer, midden_word *slot) { mark_word(tracer, *slot, false); }
+static void mark_slot(void *tracer, midden_word *slot) { mark_word(tracer, *slot); }
 
-ALWAYS_INLINE void mark_words(struct tracer *tracer, midden_word *first, midden_word *end, bool plain) {
-  for (; first < end; first++) mark_word(tracer, *first, plain);
+/* ---- the loop ---- */
+
+/* What the loop needs of the tracer, in registers: nothing in here has its address taken. */
+struct marker {
+  struct tracer *tracer;
+  uintptr_t base;
+  size_t extent;
+  const uint64_t *page_map;
+  uint64_t *mark_bits;
+  const struct kind *kinds;
+  mark_entry *top, *bottom, *limit; /* of the mark stack */
+};
+
+ALWAYS_INLINE struct marker marker_load(struct tracer *tracer) {
+  mark_entry *entries = tracer->stack.entries;
+  return (struct marker){tracer,
+                         tracer->base,
+                         tracer->extent,
+                         tracer->page_map,
+                         tracer->mark_bits,
+                         tracer->kinds,
+                         entries + tracer->stack.depth,
+                         entries,
+                         entries + tracer->stack.capacity};
+}
+
+ALWAYS_INLINE void marker_store(const struct marker *marker) {
+  marker->tracer->stack.depth = (size_t)(marker->top - marker->bottom);
+}
+
+ALWAYS_INLINE void marker_push(struct marker *marker, mark_entry entry) {
+  if (__builtin_expect(marker->top == marker->limit, 0)) {
+    marker_store(marker);
+    tracer_push(marker->tracer, entry);
+    *marker = marker_load(marker->tracer);
+    return;
+  }
+  *marker->top++ = entry;
+}
+
+ALWAYS_INLINE void marker_mark(struct marker *marker, uintptr_t word, bool plain) {
+  size_t offset;
+  uint64_t entry;
+  if (!reference_offset(&marker->tracer->form, plain, marker->base, marker->extent, word, &offset)) return;
+  if (mark_new(marker->mark_bits, marker->page_map, offset, &entry)) marker_push(marker, mark_entry_of(offset, entry));
+}
+
+ALWAYS_INLINE void marker_mark_words(struct marker *marker, const midden_word *first, const midden_word *end,
+                                     bool plain) {
+  for (; first < end; first++) marker_mark(marker, *first, plain);
 }
 
 /* Scans the fixed part of a large array, and has the rest scanned in portions. */
 static bool defer(struct tracer *tracer, const struct kind *kind, uintptr_t cell, size_t size) {
   size_t first;
   if (tracer->portion_count == TRACER_PORTIONS || !layout_has_slot_tail(kind, cell, &first)) return false;
-  for (uint64_t bits = kind->bitmap; kind->fixed_bytes && bits; bits &= bits - 1) {
-    mark_word(tracer, ((midden_word *)cell)[bits_lowest(bits)], false);
-  }
+  if (kind->fixed_bytes) layout_bitmap((midden_word *)cell, kind->bitmap, mark_slot, tracer);
   tracer->portions[tracer->portion_count].next = (midden_word *)first;
   tracer->portions[tracer->portion_count++].end = (midden_word *)(cell + size);
   return true;
 }
 
-ALWAYS_INLINE void scan(struct tracer *tracer, uintptr_t cell, bool plain) {
+/* Scans an object of any layout and size, through the tracer. */
+static __attribute__((noinline)) void scan(struct tracer *tracer, uintptr_t cell) {
   uint64_t entry = tracer->page_map[(cell - tracer->base) >> PAGE_SHIFT];
   const struct kind *kind = &tracer->kinds[entry & 0xffff];
-  size_t size = midden_class_size[(entry >> 16) & 0xff];
-  if (__builtin_expect((entry & PAGE_LARGE) != 0, 0)) {
-    size = space_entry_span(&tracer->core->space, entry)->cell_size;
-    if (defer(tracer, kind, cell, size)) return;
+  size_t size = core_cell_size(tracer->core, entry);
+  if ((entry & PAGE_LARGE) && defer(tracer, kind, cell, size)) return;
+  layout_each(kind, cell, size, mark_slot, tracer, &tracer->visitor);
+}
+
+/* The layouts that most objects have, in registers; the others through the tracer. */
+ALWAYS_INLINE void marker_scan(struct marker *marker, mark_entry entry, bool plain) {
+  const struct kind *kind = &marker->kinds[mark_entry_kind(entry)];
+  const midden_word *slots = (const midden_word *)(marker->base + mark_entry_offset(entry));
+  unsigned size_class = mark_entry_class(entry);
+  if (kind->layout == MIDDEN_REFS_BITMAP && kind->fixed_size) {
+    for (uint64_t bits = kind->bitmap; bits; bits &= bits - 1) marker_mark(marker, slots[bits_lowest(bits)], plain);
+  } else if (kind->layout == MIDDEN_REFS_ALL && size_class != SIZE_CLASS_LARGE) {
+    marker_mark_words(marker, slots, slots + midden_class_size[size_class] / sizeof *slots, plain);
+  } else {
+    marker_store(marker);
+    scan(marker->tracer, (uintptr_t)slots);
+    *marker = marker_load(marker->tracer);
   }
-  layout_each(kind, cell, size, plain ? mark_slot_plain : mark_slot_tagged, tracer, &tracer->visitor);
 }
 
 /* Scans the next portion of the large array seen last. */
-ALWAYS_INLINE void scan_portion(struct tracer *tracer, bool plain) {
+ALWAYS_INLINE void scan_portion(struct marker *marker, bool plain) {
+  struct tracer *tracer = marker->tracer;
   size_t last = tracer->portion_count - 1;
-  midden_word *first = tracer->portions[last].next, *end = tracer->portions[last].end;
+  const midden_word *first = tracer->portions[last].next, *end = tracer->portions[last].end;
   if (end - first > TRACER_PORTION) {
     end = first + TRACER_PORTION;
-    tracer->portions[last].next = end;
+    tracer->portions[last].next += TRACER_PORTION;
   } else {
     tracer->portion_count--;
   }
-  mark_words(tracer, first, end, plain);
+  marker_mark_words(marker, first, end, plain);
 }
 
 /* Fetches the object's first and last word: most objects lie in one or two cache lines. */
-ALWAYS_INLINE void prefetch(const struct tracer *tracer, uintptr_t cell) {
-  uint64_t entry = tracer->page_map[(cell - tracer->base) >> PAGE_SHIFT];
-  __builtin_prefetch((const void *)cell);
-  __builtin_prefetch((const void *)(cell + midden_class_size[(entry >> 16) & 0xff] - 8));
+ALWAYS_INLINE void prefetch(const struct marker *marker, mark_entry entry) {
+  const char *cell = (const char *)(marker->base + mark_entry_offset(entry));
+  __builtin_prefetch(cell);
+  __builtin_prefetch(cell + midden_class_size[mark_entry_class(entry)] - 8);
 }
 
 ALWAYS_INLINE void drain(struct tracer *tracer, bool plain) {
+  struct marker marker = marker_load(tracer);
+  mark_entry queue[TRACER_QUEUE] = {0}; /* no cell has the entry 0: kinds start at 1 */
+  size_t place = 0, queued = 0;
   for (;;) {
-    uintptr_t cell = 0;
-    if (tracer->stack.depth) {
-      cell = tracer->stack.cells[--tracer->stack.depth];
-      prefetch(tracer, cell);
-      tracer->queued++;
-    } else if (tracer->queued == 0) {
-      if (tracer->portion_count == 0) return;
-      scan_portion(tracer, plain);
+    mark_entry entry = 0;
+    if (marker.top > marker.bottom) {
+      entry = *--marker.top;
+      prefetch(&marker, entry);
+      queued++;
+    } else if (queued == 0) {
+      if (tracer->portion_count == 0) break;
+      scan_portion(&marker, plain);
       continue;
     }
-    uintptr_t *slot = &tracer->queue[tracer->queue_next++ % TRACER_QUEUE];
-    uintptr_t next = *slot;
-    *slot = cell;
+    mark_entry next = queue[place];
+    queue[place] = entry;
+    place = (place + 1) % TRACER_QUEUE;
     if (!next) continue;
-    tracer->queued--;
-    scan(tracer, next, plain);
+    queued--;
+    marker_scan(&marker, next, plain);
   }
+  marker_store(&marker);
 }
 
 static void scan_again(struct tracer *tracer, uintptr_t cell) {
-  scan(tracer, cell, false);
+  scan(tracer, cell);
   drain(tracer, false);
 }
 
@@ -230,11 +297,11 @@ __attribute__((no_sanitize("address"))) void mdn_tracer_pin_words(struct tracer 
 /* ---- the visitor: what roots and trace functions call ---- */
 
 static void visit_edge(midden_visitor *visitor, midden_word *slot) {
-  mark_word((struct tracer *)visitor, *slot, false);
+  mark_word((struct tracer *)visitor, *slot);
 }
 
 static void visit_range(midden_visitor *visitor, midden_word *first, size_t count) {
-  mark_words((struct tracer *)visitor, first, first + count, false);
+  for (size_t i = 0; i < count; i++) mark_word((struct tracer *)visitor, first[i]);
 }
 
 static void visit_pinned(midden_visitor *visitor, uintptr_t word) {
@@ -284,7 +351,7 @@ void mdn_tracer_begin(const struct collection *collection) {
 static void mark_remembered(struct core *core) {
   struct tracer *tracer = &core->tracer;
   for (size_t i = 0; i < core->remembered.count; i++) {
-    remembered_each(core, core->remembered.cells[i], mark_slot_tagged, tracer, &tracer->visitor);
+    remembered_each(core, core->remembered.cells[i], mark_slot, tracer, &tracer->visitor);
   }
   mdn_remembered_clear(core);
 }
@@ -298,7 +365,7 @@ void mdn_tracer_mark_all(const struct collection *collection) {
 }
 
 void mdn_tracer_end(struct tracer *tracer) {
-  CHECK(tracer->stack.depth == 0 && tracer->queued == 0 && !tracer->overflowed);
+  CHECK(tracer->stack.depth == 0 && !tracer->overflowed);
   if (tracer->stack.capacity > STACK_KEPT) stack_release(tracer);
 }
 

@@ -21,8 +21,19 @@
 struct core;
 struct kind;
 
+/* An entry of the mark stack: a cell with what its page says of it, so that the page map is read once for
+ * an object. Bits 24 to 63: its offset in the range, in 8 bytes; below: class and kind, as in the page map. */
+typedef uint64_t mark_entry;
+
+static inline mark_entry mark_entry_of(size_t offset, uint64_t page_entry) {
+  return (uint64_t)(offset >> 3) << 24 | (page_entry & 0xffffff);
+}
+static inline size_t mark_entry_offset(mark_entry entry) { return (size_t)(entry >> 24) << 3; }
+static inline unsigned mark_entry_kind(mark_entry entry) { return (unsigned)(entry & 0xffff); }
+static inline unsigned mark_entry_class(mark_entry entry) { return (unsigned)(entry >> 16) & 0xff; }
+
 struct mark_stack {
-  uintptr_t *cells;
+  mark_entry *entries;
   size_t depth, capacity;
 };
 
@@ -37,8 +48,6 @@ struct tracer {
   struct reference_form form;
   struct mark_stack stack;
   bool overflowed;
-  uintptr_t queue[TRACER_QUEUE];
-  size_t queue_next, queued;
   struct {
     midden_word *next, *end;
   } portions[TRACER_PORTIONS];
@@ -70,13 +79,13 @@ void mdn_tracer_pin_words(struct tracer *tracer, const midden_word *first, size_
 
 /* Puts a cell on the mark stack. */
 bool mdn_mark_stack_grow(struct tracer *tracer);
-static inline void tracer_push(struct tracer *tracer, uintptr_t cell) {
+static inline void tracer_push(struct tracer *tracer, mark_entry entry) {
   struct mark_stack *stack = &tracer->stack;
   if (__builtin_expect(stack->depth == stack->capacity, 0) && !mdn_mark_stack_grow(tracer)) {
     tracer->overflowed = true;
     return;
   }
-  stack->cells[stack->depth++] = cell;
+  stack->entries[stack->depth++] = entry;
 }
 
 /* If objects were left unscanned for want of mark stack: calls `scan` for every marked cell that may

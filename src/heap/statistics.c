@@ -7,7 +7,7 @@ size_t mdn_heap_committed(const midden_heap *heap) {
   const struct core *core = &heap->core;
   size_t bytes = (core->space.pages.used_pages + core->space.pages.dirty_pages) << PAGE_SHIFT;
   bytes += mdn_space_metadata_bytes(&core->space) + core->arena.committed_bytes + heap->bytes;
-  bytes += core->tracer.stack.capacity * sizeof(uintptr_t);
+  bytes += core->tracer.stack.capacity * sizeof(mark_entry);
   for (const struct mutator *mutator = core->mutators; mutator; mutator = mutator->next) bytes += mutator->bytes;
   for (const struct mutator *mutator = heap->detached; mutator; mutator = mutator->next) bytes += mutator->bytes;
   return bytes;
