@@ -240,7 +240,7 @@ END_TEST
 int main(void) {
   const test_entry tests[] = {
       {everything_moves_each_time, EVACUATING},
-      {stress_moves_each_time, EVACUATING},
+      {stress_moves_each_time, EVACUATING | ONE_GENERATION},
       {stress_keeps_its_count, COLLECTING},
       {random_stress_is_reproducible, COLLECTING | CALM},
       {what_must_stay_stays, MOVING},

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COLLECTORS_MAXIMUM = 16, COMBINATIONS_MAXIMUM = COLLECTORS_MAXIMUM * 2 * 4, TEST_TIMEOUT_SECONDS = 600 };
+enum { COLLECTORS_MAXIMUM = 16, COMBINATIONS_MAXIMUM = COLLECTORS_MAXIMUM * 2 * 4 * 2, TEST_TIMEOUT_SECONDS = 600 };
 
 /* The known collectors. A new one needs no entry: see harness.h for what it is held to then. */
 static const struct known_collector {
@@ -43,16 +43,18 @@ static const struct known_collector *known(const char *name) {
 bool collector_collects(const char *name) { return known(name)->collects; }
 moving collector_moves(const char *name) { return known(name)->moves; }
 
-static void make_combination(const char *collector, midden_stack_mode stack, const struct stress_choice *stress) {
+static void make_combination(const char *collector, midden_stack_mode stack, const struct stress_choice *stress,
+                             bool generational) {
   combination *made = &combinations[combinations_made++];
   made->collector = collector;
   made->stack = stack;
   made->stress = stress->stress;
   made->stress_value = stress->value;
+  made->generational = generational;
   made->collects = collector_collects(collector);
   made->moves = collector_moves(collector);
-  snprintf(made->name, sizeof made->name, "%s/%s/%s", collector,
-           stack == MIDDEN_STACK_PRECISE ? "precise" : "conservative", stress->name);
+  snprintf(made->name, sizeof made->name, "%s/%s/%s%s", collector,
+           stack == MIDDEN_STACK_PRECISE ? "precise" : "conservative", stress->name, generational ? "/generational" : "");
 }
 
 size_t combination_count(void) {
@@ -60,11 +62,14 @@ size_t combination_count(void) {
   for (size_t c = 0; c < COLLECTORS_MAXIMUM; c++) {
     const char *collector = midden_collector_name(c);
     if (collector == NULL) break;
-    for (size_t s = 0; s < COUNT_OF(stress_choices); s++) {
-      /* Stress is collecting: a collector that cannot refuses it (see misuse.c). */
-      if (stress_choices[s].stress != MIDDEN_STRESS_OFF && !collector_collects(collector)) continue;
-      make_combination(collector, MIDDEN_STACK_CONSERVATIVE, &stress_choices[s]);
-      make_combination(collector, MIDDEN_STACK_PRECISE, &stress_choices[s]);
+    for (int generational = 0; generational < 2; generational++) {
+      for (size_t s = 0; s < COUNT_OF(stress_choices); s++) {
+        /* Stress and generations are collecting: a collector that cannot refuses them (see misuse.c). */
+        bool collecting = generational || stress_choices[s].stress != MIDDEN_STRESS_OFF;
+        if (collecting && !collector_collects(collector)) continue;
+        make_combination(collector, MIDDEN_STACK_CONSERVATIVE, &stress_choices[s], generational);
+        make_combination(collector, MIDDEN_STACK_PRECISE, &stress_choices[s], generational);
+      }
     }
   }
   if (combinations_made == 0) {
@@ -88,6 +93,9 @@ static bool meets(const combination *where, unsigned requirements) {
   if ((requirements & PRECISE) && where->stack != MIDDEN_STACK_PRECISE) return false;
   if ((requirements & CALM) && where->stress != MIDDEN_STRESS_OFF) return false;
   if ((requirements & MILD) && where->stress == MIDDEN_STRESS_ALLOC && where->stress_value == 1) return false;
+  if ((requirements & STRESSED) && where->stress == MIDDEN_STRESS_OFF) return false;
+  if ((requirements & GENERATIONAL) && !where->generational) return false;
+  if ((requirements & ONE_GENERATION) && where->generational) return false;
   return true;
 }
 

@@ -1,7 +1,8 @@
 /* What the Check programs share: the combinations of collector, stack mode and stress that a test
  * runs under, a heap opened for one of them, rooted host slots, and the body of main.
  *
- * Each combination is a Check test case named like "copying/precise/alloc:7", so that
+ * Each combination is a Check test case named like "copying/precise/alloc:7" or
+ * "copying/precise/alloc:7/generational", so that
  *   CK_RUN_CASE=copying/precise/alloc:7 CK_FORK=no ./conformance-kinds
  * runs one of them in a debugger. */
 #ifndef MIDDEN_TESTS_HARNESS_H
@@ -26,13 +27,14 @@ typedef struct combination {
   midden_stack_mode stack;
   midden_stress stress;
   uint64_t stress_value;
+  bool generational;
   bool collects;
   moving moves;
   char name[64];
 } combination;
 
 /* All combinations: every collector of this build, both stack modes, stress off, alloc:1, alloc:7
- * and random. A collector that the harness does not know is taken to collect and to move sometimes. */
+ * and random, without and with generations. A collector that the harness does not know is taken to collect and to move sometimes. */
 size_t combination_count(void);
 const combination *combination_at(int index);
 
@@ -50,7 +52,10 @@ enum {
   PRECISE = 16,     /* stack=precise */
   CALM = 32,        /* no stress: for long tests */
   MILD = 64,        /* any stress but alloc:1 */
-  NEVER_COLLECTING = 128
+  NEVER_COLLECTING = 128,
+  GENERATIONAL = 256,
+  ONE_GENERATION = 512, /* what stress= makes are full collections */
+  STRESSED = 1024       /* any stress but none */
 };
 
 typedef struct test_entry {

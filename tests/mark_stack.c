@@ -12,7 +12,7 @@ static void open_world(world *here, int index) {
   counting_memory_open(&memory);
   config.memory = &memory.face;
   config.heap_limit = (size_t)64 << 20;
-  config.heap_initial = (size_t)64 << 20; /* only the collections that the test asks for */
+  config.heap_initial = config.nursery = (size_t)64 << 20; /* only the collections that the test asks for */
   world_open_config(here, index, &config);
 }
 

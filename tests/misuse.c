@@ -34,6 +34,9 @@ START_TEST(configurations_that_cannot_work) {
   config.stress = MIDDEN_STRESS_OFF;
   config.verify = MIDDEN_VERIFY_BOTH;
   refuse(&config, MIDDEN_CONFLICT, "verify", "choose");
+  config.verify = MIDDEN_VERIFY_OFF;
+  config.generational = true;
+  refuse(&config, MIDDEN_CONFLICT, "generational", "choose");
   config = initial;
   config.growth = MIDDEN_GROWTH_FIXED;
   refuse(&config, MIDDEN_CONFLICT, "growth=fixed", "heap-limit");
@@ -379,6 +382,26 @@ START_TEST(several_mutators_of_one_thread) {
 }
 END_TEST
 
+/* Until the next attach, a detached mutator is noticed. */
+START_TEST(a_detached_mutator) {
+  world here;
+  world_open(&here, _i, NULL);
+  world_list(&here, 0, 30);
+  midden_mutator *gone = here.mutator;
+  ck_assert_int_eq(midden_detach(gone), MIDDEN_OK);
+  ck_assert_int_eq(midden_detach(gone), MIDDEN_MISUSE);
+  ck_assert_int_eq(midden_collect(gone, MIDDEN_FULL), MIDDEN_MISUSE);
+  ck_assert_ptr_null(midden_alloc(gone, here.pair));
+  ck_assert_ptr_null(midden_alloc_sized(gone, here.leaf, 40));
+  ck_assert_ptr_null(midden_alloc_sized(gone, here.leaf, 40000));
+  ck_assert_ptr_null(midden_handle_new(gone, NULL));
+  here.mutator = midden_attach(here.heap, NULL, NULL);
+  ck_assert_ptr_nonnull(here.mutator);
+  world_list_check(&here, 0, 30);
+  world_close(&here);
+}
+END_TEST
+
 /* Closing detaches; a heap may be closed with everything still registered. */
 START_TEST(closing_with_everything_registered) {
   world here;
@@ -407,6 +430,7 @@ int main(void) {
       {from_a_trace_function, COLLECTING},
       {roots_that_were_never_registered, ANYWHERE},
       {several_mutators_of_one_thread, ANYWHERE},
+      {a_detached_mutator, ANYWHERE},
       {closing_with_everything_registered, ANYWHERE},
   };
   return run_combinations("misuse", tests, COUNT_OF(tests));

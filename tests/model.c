@@ -112,13 +112,14 @@ static void shrink(model *here) {
 }
 
 static void collect(model *here) {
-  midden_status status = midden_collect(here->mutator, model_below(here, 4) == 0 ? MIDDEN_MINOR : MIDDEN_FULL);
+  midden_collection which = model_below(here, 3) == 0 ? MIDDEN_FULL : MIDDEN_MINOR;
+  midden_status status = midden_collect(here->mutator, which);
   if (status == MIDDEN_UNSUPPORTED && strcmp(here->config.collector, "none") == 0) {
     model_compare(here);
     return;
   }
   if (status != MIDDEN_OK) model_fail(here, "midden_collect: %s", midden_status_name(status));
-  model_compare_live(here);
+  model_compare_live(here, which == MIDDEN_FULL || !here->config.generational);
 }
 
 static void verify(model *here) {

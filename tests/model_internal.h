@@ -102,7 +102,8 @@ bool model_content_is(const shadow *expected, const void *object);
 
 /* model_compare.c: the whole graph. Shadows that are no longer reachable are freed. */
 void model_compare(model *here);
-/* After a collection that has just been made: live is what is reachable. Call model_compare first. */
-void model_compare_live(model *here);
+/* The same after a collection that has just been made; what is live is at least what is reachable, and after
+ * a full one, where nothing is ambiguous, no more. */
+void model_compare_live(model *here, bool full);
 
 #endif

@@ -25,7 +25,8 @@ static midden_config parsed(const char *text) {
 
 static bool same(const midden_config *a, const midden_config *b) {
   return strcmp(a->collector, b->collector) == 0 && a->stack == b->stack && a->heap_limit == b->heap_limit &&
-         a->heap_initial == b->heap_initial && a->growth == b->growth && a->growth_factor == b->growth_factor &&
+         a->generational == b->generational && a->nursery == b->nursery && a->heap_initial == b->heap_initial &&
+         a->growth == b->growth && a->growth_factor == b->growth_factor &&
          a->stress == b->stress && a->stress_value == b->stress_value && a->verify == b->verify &&
          a->poison == b->poison && strcmp(a->log, b->log) == 0;
 }
@@ -52,6 +53,9 @@ START_TEST(each_option) {
   ck_assert_int_eq(parsed("verify=after").verify, MIDDEN_VERIFY_AFTER);
   ck_assert_int_eq(parsed("verify=both").verify, MIDDEN_VERIFY_BOTH);
   ck_assert_int_eq(parsed("verify=both,verify=off").verify, MIDDEN_VERIFY_OFF);
+  ck_assert(parsed("generational=yes").generational);
+  ck_assert(!parsed("generational=yes,generational=no").generational);
+  ck_assert_uint_eq(parsed("nursery=3M").nursery, 3 << 20);
   ck_assert(parsed("poison=yes").poison);
   ck_assert(!parsed("poison=yes,poison=no").poison);
   ck_assert_str_eq(parsed("log=stderr").log, "stderr");
@@ -96,8 +100,10 @@ START_TEST(print_and_parse_round_trip) {
     size_t collectors = 0;
     while (midden_collector_name(collectors) != NULL) collectors++;
     snprintf(text, sizeof text,
-             "collector=%s,stack=%s,heap-limit=%zu,heap-initial=%zuK,growth=%s,stress=%s,verify=%s,poison=%s,log=%s",
+             "collector=%s,stack=%s,generational=%s,nursery=%zuK,heap-limit=%zu,heap-initial=%zuK,growth=%s,stress=%s,"
+             "verify=%s,poison=%s,log=%s",
              midden_collector_name(test_random_below(&random, collectors)), stacks[test_random_below(&random, 2)],
+             test_random_below(&random, 2) ? "yes" : "no", 1 + test_random_below(&random, 9000),
              1 + test_random_below(&random, 1u << test_random_below(&random, 31)), 1 + test_random_below(&random, 5000),
              growths[test_random_below(&random, COUNT_OF(growths))],
              stresses[test_random_below(&random, COUNT_OF(stresses))],

@@ -10,6 +10,7 @@ midden_config combination_config(int index) {
   memset(config.collector, 0, sizeof config.collector);
   memcpy(config.collector, where->collector, strnlen(where->collector, sizeof config.collector - 1));
   config.stack = where->stack;
+  config.generational = where->generational;
   config.stress = where->stress;
   config.stress_value = where->stress_value;
   config.verify = where->collects ? MIDDEN_VERIFY_BOTH : MIDDEN_VERIFY_OFF;

@@ -23,9 +23,9 @@ typedef struct arguments {
 static const char usage[] =
     "Usage: midden-stress [OPTION]...\n"
     "Builds random object graphs in a heap, collects at random, and compares each graph with a copy\n"
-    "that is kept outside the heap. Prints one line for each combination of collector, stack mode and\n"
-    "stress: the seed of its first round, then what it did. Each round opens a new heap and uses the\n"
-    "next seed.\n"
+    "that is kept outside the heap. Prints one line for each combination of collector, stack mode,\n"
+    "stress and generations: the seed of its first round, then what it did. Each round opens a new heap\n"
+    "and uses the next seed.\n"
     "\n"
     "  --collector=all|NAME      which collectors (default all)\n"
     "  --stack=conservative|precise|all\n"
@@ -33,9 +33,9 @@ static const char usage[] =
     "  --seconds=N               time for all combinations together (default 10); 0: one round of each\n"
     "  --operations=N            operations in each round (default 2000)\n"
     "  --seed=N                  seed of the first round (default: from the clock)\n"
-    "  --options=OPTIONS         heap options, as name=value,...; with a stress= among them only that\n"
-    "                            stress is run, else stress off, alloc:7 and random\n"
-    "                            (default verify=both,poison=yes)\n"
+    "  --options=OPTIONS         heap options, as name=value,..., after verify=both,poison=yes; with a\n"
+    "                            stress= or generational= among them only that is run, else stress\n"
+    "                            off, alloc:7 and random, without and with generations\n"
     "  --help                    this text and the heap options\n"
     "\n"
     "Exit status: 0 if every graph agreed with its copy, 1 if one did not, 2 for bad arguments.\n";
@@ -145,24 +145,37 @@ static void add(totals *sum, const model_result *result) {
   sum->comparisons += result->comparisons;
 }
 
+/* One of the combinations. An empty text: as --options says. */
+typedef struct combination {
+  const char *collector, *stack, *stress, *generational;
+} combination;
+
+static const char *or_by_options(const char *text) { return *text ? text : "by --options"; }
+
 static void print_heading(void) {
-  printf("%-13s %-12s %-20s %20s %8s %11s %11s %11s %13s %11s\n", "collector", "stack", "stress", "seed", "rounds",
-         "operations", "collections", "moved", "verifications", "comparisons");
+  printf("%-13s %-12s %-14s %-12s %12s %7s %11s %11s %11s %13s %11s\n", "collector", "stack", "stress", "generational",
+         "seed", "rounds", "operations", "collections", "moved", "verifications", "comparisons");
 }
 
-static void print_line(const char *collector, const char *stack, const char *stress, uint64_t seed, const totals *sum) {
-  printf("%-13s %-12s %-20s %20llu %8llu %11llu %11llu %11llu %13llu %11llu\n", collector, stack, stress,
-         (unsigned long long)seed, (unsigned long long)sum->rounds, (unsigned long long)sum->operations,
-         (unsigned long long)sum->collections, (unsigned long long)sum->moved, (unsigned long long)sum->verifications,
-         (unsigned long long)sum->comparisons);
+static void print_name(const combination *one) {
+  printf("%-13s %-12s %-14s %-12s ", one->collector, one->stack, or_by_options(one->stress),
+         or_by_options(one->generational));
+}
+
+static void print_line(const combination *one, uint64_t seed, const totals *sum) {
+  print_name(one);
+  printf("%12llu %7llu %11llu %11llu %11llu %13llu %11llu\n", (unsigned long long)seed, (unsigned long long)sum->rounds,
+         (unsigned long long)sum->operations, (unsigned long long)sum->collections, (unsigned long long)sum->moved,
+         (unsigned long long)sum->verifications, (unsigned long long)sum->comparisons);
   fflush(stdout);
 }
 
 /* The options of one combination as one string, in the order in which they apply. */
-static void join_options(const arguments *chosen, const char *checks, const char *collector, const char *stack,
-                         const char *stress, char *text, size_t capacity) {
-  snprintf(text, capacity, "%s%s%s%s%s%scollector=%s,stack=%s", checks, *stress ? "stress=" : "", stress,
-           *stress ? "," : "", chosen->options, *chosen->options ? "," : "", collector, stack);
+static void join_options(const arguments *chosen, const char *checks, const combination *one, char *text,
+                         size_t capacity) {
+  snprintf(text, capacity, "%s%s%s%s%s%s%s%s%scollector=%s,stack=%s", checks, *one->stress ? "stress=" : "", one->stress,
+           *one->stress ? "," : "", *one->generational ? "generational=" : "", one->generational,
+           *one->generational ? "," : "", chosen->options, *chosen->options ? "," : "", one->collector, one->stack);
 }
 
 /* Whether a heap opens with these options. */
@@ -175,23 +188,29 @@ static midden_status try_options(const char *options, midden_config *config, mid
   return status;
 }
 
-/* post: whether all rounds agreed. A combination that the library refuses is named and left out. */
-static bool run_combination(const arguments *chosen, const char *collector, const char *stack, const char *stress,
-                            double seconds) {
+/* The configuration of one combination, if the library accepts it. post: its options as a string. */
+static midden_status configure(const arguments *chosen, const combination *one, midden_config *config, char *options,
+                               size_t capacity, midden_error *error) {
   /* A collector that never collects refuses checks around collections. */
   static const char *const checks[] = {"verify=both,poison=yes,", "poison=yes,"};
+  midden_status status = MIDDEN_CONFLICT;
+  for (size_t i = 0; i < 2 && status == MIDDEN_CONFLICT; i++) {
+    join_options(chosen, checks[i], one, options, capacity);
+    status = try_options(options, config, error);
+  }
+  return status;
+}
+
+/* post: whether all rounds agreed. */
+static bool run_combination(const arguments *chosen, const combination *one, double seconds) {
   char options[1024];
   midden_config config;
   midden_error error = {MIDDEN_OK, ""};
   totals sum = {0, 0, 0, 0, 0, 0};
-  midden_status status = MIDDEN_CONFLICT;
-  for (size_t i = 0; i < 2 && status == MIDDEN_CONFLICT; i++) {
-    join_options(chosen, checks[i], collector, stack, stress, options, sizeof options);
-    status = try_options(options, &config, &error);
-  }
-  if (status != MIDDEN_OK) {
-    printf("%-13s %-12s %-20s %s\n", collector, stack, stress, error.message);
-    return status == MIDDEN_CONFLICT;
+  if (configure(chosen, one, &config, options, sizeof options, &error) != MIDDEN_OK) {
+    print_name(one);
+    puts(error.message);
+    return false;
   }
   double end = now() + seconds;
   uint64_t seed = chosen->seed;
@@ -200,42 +219,71 @@ static bool run_combination(const arguments *chosen, const char *collector, cons
     model_run(&config, seed++, chosen->operations, &result);
     add(&sum, &result);
   } while (!result.failed && !chosen->one_round && now() < end);
-  print_line(collector, stack, *stress ? stress : "by --options", chosen->seed, &sum);
+  print_line(one, chosen->seed, &sum);
   if (!result.failed) return true;
   printf("DISAGREED after %llu operations: %s\n", (unsigned long long)result.operations, result.message);
   printf("replay: midden-stress --collector=%s --stack=%s --seconds=0 --operations=%llu --seed=%llu --options=%s\n",
-         collector, stack, (unsigned long long)chosen->operations, (unsigned long long)(seed - 1), options);
+         one->collector, one->stack, (unsigned long long)chosen->operations, (unsigned long long)(seed - 1), options);
   return false;
 }
 
-static bool names_stress(const char *options) {
-  return strncmp(options, "stress=", 7) == 0 || strstr(options, ",stress=") != NULL;
+/* Whether an option string sets an option. */
+static bool sets(const char *options, const char *name) {
+  size_t length = strlen(name);
+  for (const char *at = options; at != NULL; at = strchr(at, ',')) {
+    at += *at == ',';
+    if (strncmp(at, name, length) == 0 && at[length] == '=') return true;
+  }
+  return false;
 }
 
-/* Runs all combinations. post: whether all agreed. */
-static bool run_all(const arguments *chosen) {
+static bool chosen_among(const char *choice, const char *name) {
+  return strcmp(choice, "all") == 0 || strcmp(choice, name) == 0;
+}
+
+/* Adds a combination, unless the library refuses it as one that cannot work. */
+static void add_combination(const arguments *chosen, combination one, combination *table, size_t *count,
+                            midden_error *error) {
+  char options[1024];
+  midden_config config;
+  if (configure(chosen, &one, &config, options, sizeof options, error) != MIDDEN_CONFLICT) table[(*count)++] = one;
+}
+
+/* Fills a table with the combinations to run. post: how many; if none, *error says why. */
+static size_t list_combinations(const arguments *chosen, const char *random_stress, combination *table,
+                                size_t capacity, midden_error *error) {
   static const char *const stacks[] = {"conservative", "precise"};
-  char random_stress[40];
-  snprintf(random_stress, sizeof random_stress, "random:%u", (unsigned)(chosen->seed % 1000000));
-  const char *stresses[] = {"off", "alloc:7", random_stress};
-  bool by_options = names_stress(chosen->options), agreed = true;
-  if (by_options) stresses[0] = "";
-  size_t stress_count = by_options ? 1 : 3, count = 0;
-  for (int counting = 1; counting >= 0; counting--) {
-    for (size_t c = 0; midden_collector_name(c) != NULL; c++) {
-      const char *collector = midden_collector_name(c);
-      if (strcmp(chosen->collector, "all") != 0 && strcmp(chosen->collector, collector) != 0) continue;
-      for (size_t s = 0; s < 2; s++) {
-        if (strcmp(chosen->stack, "all") != 0 && strcmp(chosen->stack, stacks[s]) != 0) continue;
-        for (size_t k = 0; k < stress_count; k++) {
-          if (counting) count++;
-          else if (!run_combination(chosen, collector, stacks[s], stresses[k], chosen->seconds / (double)count))
-            agreed = false;
-        }
-      }
+  const char *stresses[] = {"off", "alloc:7", random_stress}, *generations[] = {"no", "yes"};
+  size_t stress_count = 3, generation_count = 2, count = 0;
+  if (sets(chosen->options, "stress")) stress_count = 1, stresses[0] = "";
+  if (sets(chosen->options, "generational")) generation_count = 1, generations[0] = "";
+  for (size_t c = 0; midden_collector_name(c) != NULL; c++) {
+    if (!chosen_among(chosen->collector, midden_collector_name(c))) continue;
+    for (size_t s = 0; s < 2; s++) {
+      if (!chosen_among(chosen->stack, stacks[s])) continue;
+      for (size_t k = 0; k < stress_count; k++)
+        for (size_t g = 0; g < generation_count && count < capacity; g++)
+          add_combination(chosen, (combination){midden_collector_name(c), stacks[s], stresses[k], generations[g]}, table,
+                          &count, error);
     }
   }
-  return agreed;
+  return count;
+}
+
+/* Runs all combinations. post: the exit status. */
+static int run_all(const arguments *chosen) {
+  static combination table[COLLECTORS_MAXIMUM * 12];
+  char random_stress[40];
+  midden_error error = {MIDDEN_OK, ""};
+  bool agreed = true;
+  snprintf(random_stress, sizeof random_stress, "random:%u", (unsigned)(chosen->seed % 1000000));
+  size_t count = list_combinations(chosen, random_stress, table, sizeof table / sizeof table[0], &error);
+  if (count == 0) return complain("%s", error.message, "so there is nothing to run");
+  print_heading();
+  for (size_t i = 0; i < count; i++)
+    if (!run_combination(chosen, &table[i], chosen->seconds / (double)count)) agreed = false;
+  puts(agreed ? "every graph agreed with its copy" : "a graph DISAGREED with its copy");
+  return agreed ? EXIT_SUCCESS : EXIT_DISAGREED;
 }
 
 int main(int argument_count, char **argument_values) {
@@ -244,8 +292,5 @@ int main(int argument_count, char **argument_values) {
     int status = parse_argument(&chosen, argument_values[i]);
     if (status != 0) return status < 0 ? EXIT_SUCCESS : status;
   }
-  print_heading();
-  bool agreed = run_all(&chosen);
-  puts(agreed ? "every graph agreed with its copy" : "a graph DISAGREED with its copy");
-  return agreed ? EXIT_SUCCESS : EXIT_DISAGREED;
+  return run_all(&chosen);
 }
