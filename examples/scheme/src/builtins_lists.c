@@ -13,7 +13,7 @@ int64_t list_length(struct vm *vm, const char *name, value list) {
       return -1;
     }
     if (++length % 2 == 0) slow = cdr(slow);
-    if (length > 1 && rest == slow) {
+    if (length > 2 && rest == slow) {
       bad_argument(vm, name, "not a proper list", NIL);
       return -1;
     }

@@ -64,6 +64,7 @@ value *continuation_resume(struct vm *vm, const union word **resume_at, value re
   int64_t start = height - distance;
   value *frame = vm->base + LINKAGE;
   if (frame + distance > vm->soft_limit && !stack_grow(vm, frame + distance)) return NULL;
+  stack_link_base(vm); /* the return that led here left its result there */
   memcpy(frame, &segment->words[start], (size_t)(distance - LINKAGE) * sizeof(value));
   frame[distance - LINKAGE] = result;
   if (start == LINKAGE) {
