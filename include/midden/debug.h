@@ -16,7 +16,7 @@ MIDDEN_API midden_status midden_verify(midden_heap *heap, midden_error *error);
 /* Words that poison=yes leaves in freed cells; each says which path freed them. None is a reference. */
 #define MIDDEN_POISON_SWEPT ((uintptr_t)0x5357455054dead05)     /* "SWEPT": unreachable, in place */
 #define MIDDEN_POISON_EVACUATED ((uintptr_t)0x4556414344dead05) /* "EVACD": copied elsewhere */
-#define MIDDEN_POISON_SLID ((uintptr_t)0x534c494445dead05)      /* "SLIDE": moved down by compaction */
+#define MIDDEN_POISON_SLID ((uintptr_t)0x534c494445dead05)      /* "SLIDE": compacted: died, or moved down */
 #define MIDDEN_POISON_LARGE ((uintptr_t)0x4c41524745dead05)     /* "LARGE": a large object's pages */
 
 MIDDEN_END_DECLARATIONS

@@ -59,8 +59,7 @@ MIDDEN_API midden_status midden_last_status(midden_mutator *mutator);
  *
  * midden_object_at: the start of the object that `address` points to, into, or, with nothing closer,
  * whose cell it is in; NULL if that is no allocated object of this heap. Untagged addresses only.
- * Cost: constant; but it first makes the current allocation runs exact, so the next allocation of each
- * kind is a slow one. */
+ * Cost: constant. */
 MIDDEN_API void *midden_object_at(midden_heap *heap, const void *address);
 
 /* The size in bytes of an object's cell: at least what was asked for.

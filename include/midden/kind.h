@@ -20,7 +20,9 @@ struct midden_visitor {
 };
 
 /* Visits the slot that holds a reference (tagged as the heap's configuration says, or not a
- * reference at all). The slot may be rewritten: it must be the host's only copy. */
+ * reference at all). The slot may be rewritten: it must be the host's only copy. In a trace function it is
+ * rewritten before this returns, so a decoded copy can be visited and encoded again. A root scanner's slot may
+ * be rewritten later in the collection: it must be where the reference lives. */
 static inline void midden_visit(midden_visitor *visitor, void *slot) {
   visitor->edge(visitor, (midden_word *)slot);
 }

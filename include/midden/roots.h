@@ -11,7 +11,7 @@
 
 MIDDEN_BEGIN_DECLARATIONS
 
-/* One slot, until removed. `slot` is the address of the host's variable that holds a reference. */
+/* One slot, until removed, outside the heap's objects. `slot` is the address of the host's variable that holds a reference. */
 MIDDEN_API midden_status midden_root_add(midden_heap *heap, void *slot);
 
 /* `count` consecutive slots. */
@@ -26,7 +26,7 @@ MIDDEN_API midden_status midden_root_range_add(midden_heap *heap, void *first, s
  * and keeping every neighbour alive retains much that is dead (docs/design/past-the-end.md). */
 MIDDEN_API midden_status midden_root_ambiguous_add(midden_heap *heap, const void *first, size_t count);
 
-/* Called one to three times in each collection; visits the same slots each time. It may use every
+/* Called several times in each collection; visits the same slots each time. It may use every
  * midden_visit function. It must not follow references into objects (while slots are being rewritten an
  * object may not be where its new reference says), allocate from the heap, register roots or collect. */
 typedef void (*midden_scan_function)(midden_visitor *visitor, void *context);
@@ -93,6 +93,7 @@ MIDDEN_API midden_mark midden_mark_save(midden_mutator *mutator);
 MIDDEN_API void midden_mark_restore(midden_mutator *mutator, midden_mark mark);
 
 /* ---- Coroutine stacks, for stack=conservative ----
+ * Where a heap has several mutators, each that may run on such a stack is told of it, and of each switch.
  * Register each stack that C code with references runs on, and announce each switch immediately
  * before making it. A stack that is not running is scanned from where it was left to its end,
  * together with the registers it was left with. */

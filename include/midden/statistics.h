@@ -11,7 +11,7 @@ typedef struct midden_statistics {
   uint64_t allocations;         /* objects handed out */
   uint64_t allocated_bytes;     /* bytes of their cells */
   uint64_t requested_bytes;     /* bytes the host asked for */
-  uint64_t refills;             /* allocations that left the inlined path; the rest hit the first level */
+  uint64_t refills;             /* runs and large objects taken from the second level; the other allocations hit the first */
   uint64_t central_refills;     /* refills served from a span that the central list already had */
   uint64_t page_heap_refills;   /* refills that took a new span from the page heap */
   uint64_t large_allocations;   /* objects with pages of their own */

@@ -80,15 +80,30 @@ static void count_peak(struct page_heap *heap) {
   heap->peak_pages = size_maximum(heap->peak_pages, heap->used_pages + heap->dirty_pages);
 }
 
+/* The free pages just below the frontier, at most `most`: when the range is almost used up, they are
+ * joined with virgin ones. */
+static size_t free_at_frontier(const struct page_heap *heap, size_t most) {
+  size_t pages = 0;
+  while (pages < most && pages < heap->frontier && bitmap_test(heap->summary.free, heap->frontier - 1 - pages)) pages++;
+  return pages;
+}
+
 size_t mdn_page_heap_take(struct page_heap *heap, size_t count, bool *zero) {
   if (count > heap->limit_pages || heap->used_pages > heap->limit_pages - count) return NO_PAGE;
   size_t first = mdn_page_summary_find(&heap->summary, count);
   size_t clean_pages = count;
   if (first == NO_PAGE) {
-    if (count > heap->pages - heap->frontier || !fits_limit(heap, count)) return NO_PAGE;
-    first = heap->frontier;
+    if (count > heap->pages - heap->frontier + free_at_frontier(heap, count) || !fits_limit(heap, count)) return NO_PAGE;
+    size_t joined = heap->pages - heap->frontier < count ? free_at_frontier(heap, count) : 0;
+    first = heap->frontier - joined;
     if (!make_usable(heap, first + count)) return NO_PAGE;
-    heap->frontier += count;
+    if (joined > 0) {
+      size_t clean_joined = count_clean(heap, first, joined);
+      mdn_page_summary_take(&heap->summary, first, joined);
+      heap->dirty_pages -= joined - clean_joined;
+      clean_pages = count - joined + clean_joined;
+    }
+    heap->frontier = first + count;
   } else {
     clean_pages = count_clean(heap, first, count);
     if (clean_pages > 0 && heap->used_pages + heap->dirty_pages + clean_pages > heap->limit_pages) {

@@ -76,7 +76,7 @@ static bool reserve(struct space *space, size_t pages) {
 }
 
 midden_status mdn_space_open(struct space *space, const midden_memory *memory, size_t least, size_t wanted,
-                             size_t limit) {
+                             size_t limit, bool leave) {
   memset(space, 0, sizeof *space);
   space->memory = memory;
   size_t least_pages = round_up(least, PAGE_BYTES) >> PAGE_SHIFT;
@@ -84,6 +84,13 @@ midden_status mdn_space_open(struct space *space, const midden_memory *memory, s
   while (!reserve(space, pages)) {
     if (pages == least_pages) return MIDDEN_NO_MEMORY;
     pages = size_maximum(pages / 2, least_pages);
+  }
+  if (leave && pages > least_pages && pages < wanted >> PAGE_SHIFT) {
+    memory->release(memory->context, space->reservation, space->reservation_bytes);
+    memset(space, 0, sizeof *space);
+    space->memory = memory;
+    if (!reserve(space, size_maximum(pages / 2, least_pages))) return MIDDEN_NO_MEMORY;
+    pages = space->pages.pages;
   }
   space->pages.limit_pages = size_minimum(limit >> PAGE_SHIFT, pages);
   return MIDDEN_OK;
@@ -121,7 +128,7 @@ struct span *mdn_space_take_span(struct space *space, uint16_t kind, unsigned si
       .page_count = (uint32_t)pages,
       .cells = large ? 1 : (uint32_t)((pages << PAGE_SHIFT) / cell_size),
       .reciprocal = large ? 0 : mdn_class_reciprocal[size_class],
-      .zero_from = zero ? 0 : (uint32_t)(pages * GRANULES_PER_PAGE),
+      .zero_from = zero ? 0 : large ? 1 : (uint32_t)(pages * GRANULES_PER_PAGE),
       .kind = kind,
       .size_class = (uint8_t)size_class,
       .state = SPAN_IN_USE,

@@ -40,9 +40,10 @@ struct space {
 };
 
 /* Reserves the range: `wanted` bytes of cells, or less if refused, but at least `least`.
- * post: MIDDEN_OK; or NO_MEMORY, and nothing is held. */
+ * `leave`: when the system refuses `wanted`, take only half of what it would give, for address space may be
+ * limited and the host needs some too. post: MIDDEN_OK; or NO_MEMORY, and nothing is held. */
 midden_status mdn_space_open(struct space *space, const midden_memory *memory, size_t least, size_t wanted,
-                             size_t limit);
+                             size_t limit, bool leave);
 void mdn_space_close(struct space *space);
 
 /* Takes a span from the page heap. `size_class` may be SIZE_CLASS_LARGE, then cell_size is the size of

@@ -30,7 +30,7 @@ struct span {
   uint32_t reciprocal;      /* ceil(2^32 / cell_size); 0 for a large object */
   uint32_t used;
   uint32_t position;        /* granule: where the search for free cells goes on */
-  uint32_t zero_from;       /* granule */
+  uint32_t zero_from;       /* granule; of a large object: 0, or 1 if it may not read zero */
   uint32_t pinned;          /* pin bits set, during a collection */
   uint16_t kind;
   uint8_t size_class;

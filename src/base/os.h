@@ -20,7 +20,7 @@ uint64_t mdn_os_clock(void);
 /* A number for the calling thread, unique among living threads, never 0. */
 uintptr_t mdn_os_thread(void);
 
-/* The bottom (highest address) of the calling thread's stack. post: NULL where it cannot be found out. */
-const void *mdn_os_stack_bottom(void);
+/* The bounds of the calling thread's own stack. post: false where they cannot be found out. */
+bool mdn_os_stack_bounds(const char **low, const char **high);
 
 #endif

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #endif
 #include <pthread.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,7 +23,8 @@ static bool posix_commit(void *context, void *address, size_t bytes) {
 
 static void posix_decommit(void *context, void *address, size_t bytes) {
   (void)context;
-  madvise(address, bytes, MADV_DONTNEED);
+  /* Refused for locked memory (mlockall): then the promise that it reads zero is kept by hand. */
+  if (madvise(address, bytes, MADV_DONTNEED) != 0) memset(address, 0, bytes);
 }
 
 static void posix_release(void *context, void *address, size_t bytes) {
@@ -52,12 +54,15 @@ uint64_t mdn_os_clock(void) {
 
 uintptr_t mdn_os_thread(void) { return (uintptr_t)pthread_self(); }
 
-const void *mdn_os_stack_bottom(void) {
+bool mdn_os_stack_bounds(const char **low, const char **high) {
   pthread_attr_t attributes;
-  if (pthread_getattr_np(pthread_self(), &attributes) != 0) return NULL;
-  void *low = NULL;
+  if (pthread_getattr_np(pthread_self(), &attributes) != 0) return false;
+  void *start = NULL;
   size_t size = 0;
-  int failed = pthread_attr_getstack(&attributes, &low, &size);
+  int failed = pthread_attr_getstack(&attributes, &start, &size);
   pthread_attr_destroy(&attributes);
-  return failed ? NULL : (const char *)low + size;
+  if (failed) return false;
+  *low = start;
+  *high = *low + size;
+  return true;
 }

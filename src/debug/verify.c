@@ -176,7 +176,7 @@ midden_status midden_verify(midden_heap *heap, midden_error *error) {
   if (mdn_heap_enter(heap) != MIDDEN_OK) {
     return mdn_error(error, MIDDEN_MISUSE, "midden_verify: not an open heap of this thread, or inside a collection");
   }
-  mdn_core_flush(&heap->core);
+  mdn_heap_flush(heap);
   heap->collecting = true;
   midden_status status = walk_heap(heap, error);
   heap->collecting = false;

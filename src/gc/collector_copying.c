@@ -232,7 +232,6 @@ ALWAYS_INLINE void fix_copied_slot(void *context, midden_word *slot) {
 static void fix_copied_cell(void *context, struct span *span, uintptr_t cell) {
   struct fixer *fixer = context;
   layout_each(&fixer->core->kinds.kinds[span->kind], cell, span->cell_size, fix_copied_slot, fixer, &fixer->visitor);
-  if (fixer->count) mdn_fixer_apply(fixer);
 }
 
 static void evacuate_marked(const struct collection *collection) {

@@ -117,7 +117,6 @@ ALWAYS_INLINE void fix_slid_slot(void *context, midden_word *slot) {
 static void fix_slid_cell(void *context, struct span *span, uintptr_t cell) {
   struct fixer *fixer = context;
   layout_each(&fixer->core->kinds.kinds[span->kind], cell, span->cell_size, fix_slid_slot, fixer, &fixer->visitor);
-  if (fixer->count) mdn_fixer_apply(fixer);
 }
 
 /* A slot is never behind the cell that goes there, in the order of the sequence, and what it held has gone

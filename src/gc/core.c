@@ -20,13 +20,16 @@ void mdn_core_visit_precise(struct core *core, midden_visitor *visitor) {
   }
 }
 
-void mdn_core_flush(struct core *core) {
+size_t mdn_core_flush(struct core *core) {
+  size_t bytes = 0;
   for (struct mutator *mutator = core->mutators; mutator; mutator = mutator->next) {
     for (struct central *central = core->active; central; central = central->next_active) {
       if (central->size_class == SIZE_CLASS_LARGE) continue;
       midden_cursor *cursor = &mutator->face.cursors[central->cursor];
+      bytes += (size_t)(cursor->limit - cursor->next);
       mdn_central_flush(&core->space, cursor->next, cursor->limit, central->zero);
       *cursor = (midden_cursor){NULL, NULL};
     }
   }
+  return bytes;
 }

@@ -83,8 +83,8 @@ static inline void core_activate(struct core *core, struct central *central) {
   core->active = central;
 }
 
-/* Gives the unused rests of all mutators' runs back: alloc bits are exact afterwards. */
-void mdn_core_flush(struct core *core);
+/* Gives the unused rests of all mutators' runs back: alloc bits are exact afterwards. post: their bytes. */
+size_t mdn_core_flush(struct core *core);
 
 /* The size of the cell at `cell`, from its page's entry. */
 static inline size_t core_cell_size(const struct core *core, uint64_t entry) {

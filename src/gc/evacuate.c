@@ -27,12 +27,10 @@ void mdn_evacuation_begin(struct core *core, bool minor) {
   flag_spans(core, minor, true);
 }
 
-/* The rest of a collector's run is neither allocated nor marked. */
+/* Gives the rest of a collector's run back. */
 static void flush(struct core *core, struct central *central) {
   char *next = central->evacuation_next, *limit = central->evacuation_limit;
   if (next == limit) return;
-  bitmap_clear_range(core->space.mark_bits, space_granule(&core->space, (uintptr_t)next),
-                     space_granule(&core->space, (uintptr_t)limit));
   mdn_central_flush(&core->space, next, limit, false);
   central->allocated_cells += (size_t)(limit - next) / central->cell_size; /* see mdn_evacuation_refill */
 }
@@ -46,12 +44,11 @@ void mdn_evacuation_end(struct core *core, bool minor) {
 }
 
 /* In a minor collection: a run in an old span's gap. Spans without one are not offered any more. */
-static bool take_from_old_span(struct core *core, struct central *central, struct run *run, struct span **taken) {
+static bool take_from_old_span(struct core *core, struct central *central, struct run *run) {
   struct space *space = &core->space;
   for (struct span *span = central->available; span; span = span->next_available) {
     if (space_page_entry(space, span->start) & PAGE_EVACUATE) continue;
     if (!mdn_span_take(space, span, SIZE_MAX, false, run)) continue;
-    *taken = span;
     return true;
   }
   return false;
@@ -60,10 +57,9 @@ static bool take_from_old_span(struct core *core, struct central *central, struc
 char *mdn_evacuation_refill(struct core *core, struct central *central) {
   if (core->no_room) return NULL;
   struct space *space = &core->space;
-  struct span *span = NULL;
   struct run run;
-  if (!core->fill_old_spans || !take_from_old_span(core, central, &run, &span)) {
-    span = mdn_central_grow(space, central, central->evacuation_next == NULL);
+  if (!core->fill_old_spans || !take_from_old_span(core, central, &run)) {
+    struct span *span = mdn_central_grow(space, central, central->evacuation_next == NULL);
     if (!span) {
       core->no_room = true;
       return NULL;
@@ -72,8 +68,6 @@ char *mdn_evacuation_refill(struct core *core, struct central *central) {
   }
   /* Copies are not allocations of the host's. */
   central->allocated_cells -= run.cells;
-  memcpy(span_bits(space, span, space->mark_bits), span_bits(space, span, space->alloc_bits),
-         span_words(span) * sizeof(uint64_t));
   central->evacuation_next = run.start + central->cell_size;
   central->evacuation_limit = run.end;
   return run.start;
@@ -93,6 +87,8 @@ uintptr_t mdn_evacuate(struct core *core, uint64_t entry, uintptr_t cell) {
   memcpy(copy, (const void *)cell, size);
   *(midden_word *)cell = (uintptr_t)copy;
   bitmap_clear(core->space.alloc_bits, space_granule(&core->space, cell));
+  /* Marked one by one, not by the run: whoever walks the marks before the end must meet copies only. */
+  bitmap_set(core->space.mark_bits, space_granule(&core->space, (uintptr_t)copy));
   if (__builtin_expect(core->poison, 0)) poison(cell, size);
   core->figures.objects_moved++;
   core->figures.bytes_moved += size;

@@ -17,7 +17,7 @@ void mdn_evacuation_begin(struct core *core, bool minor);
 /* Clears the flags, and gives unused rests of the collector's runs back. */
 void mdn_evacuation_end(struct core *core, bool minor);
 
-/* A free cell for a copy, marked and allocated, in a span that is not being evacuated.
+/* A free cell for a copy, allocated, in a span that is not being evacuated.
  * post: NULL if there is no room; once that happened, no new span is tried in this collection. */
 char *mdn_evacuation_refill(struct core *core, struct central *central);
 

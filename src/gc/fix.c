@@ -14,14 +14,10 @@ static void add(struct fixer *fixer, midden_word *slot) {
   }
   uintptr_t moved = fix_word(core, word, fixer->forward);
   if (moved == word) return;
-  if (fixer->count == fixer->capacity) {
-    /* Only a trace function that visits more slots than any before comes here: within one object each
-     * slot is visited once, so writing early does no harm. */
-    mdn_fixer_apply(fixer);
-    if (fixer->capacity == 0) {
-      *slot = moved;
-      return;
-    }
+  /* There is room for all roots that were counted before; a scanner that visits more has no claim to care. */
+  if (!fixer->roots || fixer->count == fixer->capacity) {
+    *slot = moved;
+    return;
   }
   fixer->fixes[fixer->count++] = (struct fix){slot, moved};
 }
@@ -46,7 +42,7 @@ bool mdn_fixer_open(struct fixer *fixer, struct core *core, forward_function for
   size_t roots = fixer->count;
   fixer->count = 0;
   fixer->counting = false;
-  bool made = mdn_arena_grow(&core->arena, &fixes, &fixer->capacity, size_maximum(roots, 64), sizeof(struct fix));
+  bool made = mdn_arena_grow(&core->arena, &fixes, &fixer->capacity, size_maximum(roots, 1), sizeof(struct fix));
   fixer->fixes = fixes;
   return made;
 }
@@ -56,13 +52,10 @@ void mdn_fixer_close(struct fixer *fixer) {
   mdn_arena_free(&fixer->core->arena, fixer->fixes, fixer->capacity * sizeof(struct fix));
 }
 
-void mdn_fixer_apply(struct fixer *fixer) {
+void mdn_fixer_fix_roots(struct fixer *fixer) {
+  fixer->roots = true;
+  mdn_core_visit_precise(fixer->core, &fixer->visitor);
   for (size_t i = 0; i < fixer->count; i++) *fixer->fixes[i].slot = fixer->fixes[i].word;
   fixer->count = 0;
-}
-
-void mdn_fixer_fix_roots(struct fixer *fixer) {
-  CHECK(fixer->count == 0);
-  mdn_core_visit_precise(fixer->core, &fixer->visitor);
-  mdn_fixer_apply(fixer);
+  fixer->roots = false;
 }

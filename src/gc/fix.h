@@ -16,9 +16,9 @@ static inline __attribute__((always_inline)) uintptr_t fix_word(const struct cor
   return word - cell + forward(core, cell);
 }
 
-/* What fixes roots and the objects of host-traced kinds, through the visitor. Every slot is read before
- * any is written, because a slot that was registered twice must not be forwarded twice: the new
- * address of one object may be the old address of another. */
+/* What fixes roots and the objects of host-traced kinds, through the visitor. Slots of objects are written
+ * at once. Of the roots every slot is read before any is written, because a slot that was registered twice
+ * must not be forwarded twice: the new address of one object may be the old address of another. */
 struct fixer {
   midden_visitor visitor;
   struct core *core;
@@ -29,6 +29,7 @@ struct fixer {
   } *fixes;
   size_t count, capacity;
   bool counting; /* only counts the slots, so that room can be made before anything moves */
+  bool roots;    /* gathers instead of writing */
 };
 
 /* Readies a fixer, with room for every precise root. post: false if there is no memory for it: then
@@ -37,7 +38,5 @@ bool mdn_fixer_open(struct fixer *fixer, struct core *core, forward_function for
 void mdn_fixer_close(struct fixer *fixer);
 /* Fixes the precise roots. */
 void mdn_fixer_fix_roots(struct fixer *fixer);
-/* Writes what was collected since the last call. */
-void mdn_fixer_apply(struct fixer *fixer);
 
 #endif

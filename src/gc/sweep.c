@@ -53,7 +53,7 @@ static uint32_t adopt_marks(struct space *space, struct span *span) {
 static void sweep_span(struct core *core, struct span *span, uintptr_t poison, bool in_front) {
   struct space *space = &core->space;
   struct central *central = span->central;
-  if (core->poison) poison_span(core, span, poison);
+  if (core->poison) poison_span(core, span, central->movable ? poison : MIDDEN_POISON_SWEPT);
   clear_pins(space, span);
   span->live = adopt_marks(space, span);
   size_t change = (size_t)span->live - span->used; /* compaction may leave a span with more: wraps, and sums right */

@@ -81,7 +81,7 @@ static void *allocate_large(struct mutator *mutator, struct central *central, si
 static const struct kind *enter(midden_mutator *face, midden_kind handle) {
   struct mutator *mutator = mutator_of(face);
   midden_heap *heap = mutator->heap;
-  if (face->signature != MUTATOR_SIGNATURE || mdn_heap_enter(heap) != MIDDEN_OK) {
+  if (mutator_enter(face) != MIDDEN_OK) {
     mutator->last_status = MIDDEN_MISUSE;
     return NULL;
   }

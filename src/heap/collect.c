@@ -15,6 +15,11 @@ midden_status mdn_heap_enter(const midden_heap *heap) {
   return MIDDEN_OK;
 }
 
+void mdn_heap_flush(midden_heap *heap) {
+  size_t bytes = mdn_core_flush(&heap->core);
+  heap->pacing.allocated -= size_minimum(bytes, heap->pacing.allocated);
+}
+
 void mdn_heap_report(midden_heap *heap, bool always, const char *format, ...) {
   char line[512];
   va_list arguments;
@@ -109,9 +114,13 @@ static __attribute__((noinline)) void collect_with_registers(void *context, cons
   heap->collecting = true;
   mdn_core_flush(core);
   attempt->status = run_hook(heap, heap->before_collection);
+  if (attempt->status != MIDDEN_OK) { /* what is broken must not be moved about */
+    heap->pacing.allocated = 0;
+    heap->collecting = false;
+    return;
+  }
   size_t before = heap->log ? used_bytes(core) : 0;
   uint64_t pinned_before = core->figures.objects_pinned;
-  heap->figures.peak_committed = size_maximum(heap->figures.peak_committed, mdn_heap_committed(heap));
   core->space.now = mdn_os_clock();
   heap->collector->collect(&collection);
   uint64_t end = mdn_os_clock();
@@ -134,9 +143,8 @@ midden_status mdn_heap_collect(midden_heap *heap, enum cause cause, bool minor) 
 }
 
 midden_status midden_collect(midden_mutator *face, midden_collection collection) {
-  if (!face || face->signature != MUTATOR_SIGNATURE) return MIDDEN_MISUSE;
+  if (mutator_enter(face) != MIDDEN_OK) return MIDDEN_MISUSE;
   midden_heap *heap = mutator_of(face)->heap;
-  if (mdn_heap_enter(heap) != MIDDEN_OK) return MIDDEN_MISUSE;
   if ((unsigned)collection > MIDDEN_FULL) return MIDDEN_BAD_ARGUMENT;
   return mdn_heap_collect(heap, CAUSE_REQUEST, collection == MIDDEN_MINOR);
 }

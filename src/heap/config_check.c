@@ -60,6 +60,9 @@ midden_status mdn_config_check(const midden_config *config, midden_error *error)
   if (config->stress == MIDDEN_STRESS_ALLOC && config->stress_value == 0) {
     return mdn_error(error, MIDDEN_BAD_ARGUMENT, "stress=alloc: the interval must be at least 1");
   }
+  if (!memchr(config->log, 0, sizeof config->log)) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "option log: the path has no end");
+  }
   if (strchr(config->log, ',')) {
     return mdn_error(error, MIDDEN_BAD_ARGUMENT, "option log: the path \"%.60s\" has a comma, which ends an option",
                      config->log);

@@ -43,7 +43,6 @@ struct heap_figures {
   uint64_t collections, emergency_collections, stress_collections, requested_collections;
   uint64_t total_pause_ns, longest_pause_ns, last_pause_ns;
   uint64_t verifications;
-  size_t peak_committed;
   double fragmentation;
 };
 
@@ -70,6 +69,15 @@ static inline bool heap_valid(const midden_heap *heap) { return heap && heap->si
 
 /* Whether the caller may use the heap now. post: MIDDEN_OK or MISUSE. */
 midden_status mdn_heap_enter(const midden_heap *heap);
+
+/* The same for a mutator, detached ones included. */
+static inline midden_status mutator_enter(const midden_mutator *face) {
+  if (!face || face->signature != MUTATOR_SIGNATURE) return MIDDEN_MISUSE;
+  return mdn_heap_enter(mutator_of(face)->heap);
+}
+
+/* Gives the unused rests of runs back, outside a collection. */
+void mdn_heap_flush(midden_heap *heap);
 
 /* Collects. May be called from anywhere that mdn_heap_enter allows. */
 midden_status mdn_heap_collect(midden_heap *heap, enum cause cause, bool minor);

@@ -37,8 +37,15 @@ const char *midden_kind_name(const midden_heap *heap, uint16_t kind_id) {
 
 void *midden_object_at(midden_heap *heap, const void *address) {
   if (mdn_heap_enter(heap) != MIDDEN_OK) return NULL;
-  mdn_core_flush(&heap->core);
-  return (void *)mdn_space_cell_at(&heap->core.space, (uintptr_t)address);
+  const struct core *core = &heap->core;
+  uintptr_t cell = mdn_space_cell_at(&core->space, (uintptr_t)address);
+  if (!cell) return NULL;
+  const struct central *central = space_span_of(&core->space, cell)->central;
+  for (const struct mutator *mutator = core->mutators; mutator; mutator = mutator->next) {
+    const midden_cursor *cursor = &mutator->face.cursors[central->cursor];
+    if (cell >= (uintptr_t)cursor->next && cell < (uintptr_t)cursor->limit) return NULL; /* not handed out yet */
+  }
+  return (void *)cell;
 }
 
 size_t midden_size_of(const midden_heap *heap, const void *object) {

@@ -95,13 +95,12 @@ static struct mutator **find_mutator(struct core *core, struct mutator *mutator)
 }
 
 midden_status midden_detach(midden_mutator *face) {
-  if (!face || face->signature != MUTATOR_SIGNATURE) return MIDDEN_MISUSE;
+  if (mutator_enter(face) != MIDDEN_OK) return MIDDEN_MISUSE;
   struct mutator *mutator = mutator_of(face);
   midden_heap *heap = mutator->heap;
-  if (mdn_heap_enter(heap) != MIDDEN_OK) return MIDDEN_MISUSE;
   struct mutator **link = find_mutator(&heap->core, mutator);
   if (!link) return MIDDEN_MISUSE;
-  mdn_core_flush(&heap->core);
+  mdn_heap_flush(heap);
   heap->figures.requested_by_detached += face->requested;
   *link = mutator->next;
   retire_mutator(mutator);

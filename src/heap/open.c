@@ -10,19 +10,20 @@
  * not use up the range before the limit is reached. */
 #define RESERVE_MULTIPLE 2
 #define RESERVE_LEAST ((size_t)32 << 20)
+#define LIMIT_MOST ((size_t)8 << 40)
 
 static midden_status open_space(midden_heap *heap, midden_error *error) {
   midden_config *config = &heap->config;
   bool automatic = config->heap_limit == 0;
   size_t physical = mdn_os_physical_memory();
-  size_t limit = automatic ? physical : round_up(config->heap_limit, PAGE_BYTES);
-  if (config->heap_limit > SIZE_MAX / 16 || limit > SIZE_MAX / 16 || limit >> PAGE_SHIFT > UINT32_MAX / 4) {
+  size_t limit = automatic ? size_minimum(physical, LIMIT_MOST) : round_up(config->heap_limit, PAGE_BYTES);
+  if (config->heap_limit > LIMIT_MOST) {
     return mdn_error(error, MIDDEN_BAD_ARGUMENT, "heap-limit is %zu bytes; a heap holds at most 8 TiB",
                      config->heap_limit);
   }
   size_t least = automatic ? RESERVE_LEAST : limit;
   size_t wanted = size_maximum(limit * RESERVE_MULTIPLE, RESERVE_LEAST);
-  midden_status status = mdn_space_open(&heap->core.space, &heap->memory, least, wanted, limit);
+  midden_status status = mdn_space_open(&heap->core.space, &heap->memory, least, wanted, limit, automatic);
   if (status != MIDDEN_OK) {
     return mdn_error(error, status,
                      "the system refused %zu bytes of address space for the heap: lower heap-limit or raise the "

@@ -37,12 +37,12 @@ midden_scope midden_scope_open(midden_mutator *mutator) { return mdn_handles_ope
 
 midden_handle midden_handle_new(midden_mutator *face, const void *reference) {
   struct mutator *mutator = mutator_of(face);
-  if (mdn_heap_enter(mutator->heap) != MIDDEN_OK) return NULL;
+  if (mutator_enter(face) != MIDDEN_OK) return NULL;
   return mdn_handles_new(&mutator->handles, &mutator->core->arena, (uintptr_t)reference);
 }
 
 void midden_scope_close(midden_mutator *mutator, midden_scope scope) {
-  mdn_handles_close(&mutator_of(mutator)->handles, scope);
+  if (mutator_enter(mutator) == MIDDEN_OK) mdn_handles_close(&mutator_of(mutator)->handles, scope);
 }
 
 midden_mark midden_mark_save(midden_mutator *mutator) {
@@ -56,18 +56,18 @@ void midden_mark_restore(midden_mutator *mutator, midden_mark mark) {
 
 midden_stack *midden_stack_add(midden_mutator *face, void *low, size_t bytes) {
   struct mutator *mutator = mutator_of(face);
-  if (mdn_heap_enter(mutator->heap) != MIDDEN_OK || !low || bytes < sizeof(midden_word)) return NULL;
+  if (mutator_enter(face) != MIDDEN_OK || !low || bytes < sizeof(midden_word)) return NULL;
   return mdn_stacks_add(&mutator->stacks, &mutator->core->arena, low, bytes);
 }
 
 __attribute__((noinline)) midden_status midden_stack_switch(midden_mutator *face, midden_stack *to) {
   struct mutator *mutator = mutator_of(face);
-  if (mdn_heap_enter(mutator->heap) != MIDDEN_OK) return MIDDEN_MISUSE;
+  if (mutator_enter(face) != MIDDEN_OK) return MIDDEN_MISUSE;
   return mdn_stacks_switch(&mutator->stacks, to, &face->frames, __builtin_frame_address(0));
 }
 
 midden_status midden_stack_remove(midden_mutator *face, midden_stack *stack) {
   struct mutator *mutator = mutator_of(face);
-  if (mdn_heap_enter(mutator->heap) != MIDDEN_OK) return MIDDEN_MISUSE;
+  if (mutator_enter(face) != MIDDEN_OK) return MIDDEN_MISUSE;
   return mdn_stacks_remove(&mutator->stacks, &mutator->core->arena, stack);
 }

@@ -76,8 +76,7 @@ void midden_statistics_read(midden_heap *heap, midden_statistics *result) {
     statistics.requested_bytes += mutator->face.requested;
   }
   read_lists(core, &statistics);
-  heap->figures.peak_committed = size_maximum(figures->peak_committed, statistics.committed_bytes);
-  statistics.peak_committed_bytes = heap->figures.peak_committed;
+  statistics.peak_committed_bytes = (pages->peak_pages << PAGE_SHIFT) + statistics.metadata_bytes;
   if (statistics.allocated_bytes > 0) {
     double waste = 1 - (double)statistics.requested_bytes / (double)statistics.allocated_bytes;
     statistics.waste_bytes = (size_t)(waste * (double)statistics.live_bytes);

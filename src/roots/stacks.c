@@ -1,6 +1,7 @@
 /* Stacks: bounds, switching, scanning. See stacks.h. */
 #include "roots/stacks.h"
 
+#include "base/assertion.h"
 #include "base/bits.h"
 #include "base/os.h"
 #include "roots/fake_stack.h"
@@ -8,6 +9,7 @@
 /* The hint is a local of a function whose other locals may lie above it, so the scan starts this much
  * higher, where the stack is known to go on. */
 #define HINT_SLACK ((size_t)4096)
+#define FOREIGN_STACK_MOST ((size_t)64 << 20)
 
 /* Words are read that AddressSanitizer guards: red zones between the locals of other frames. */
 #define READS_ANY_STACK __attribute__((no_sanitize("address")))
@@ -15,21 +17,21 @@
 bool mdn_stacks_attach(struct stacks *stacks, const void *hint) {
   const char *here = __builtin_frame_address(0);
   const char *address = hint ? hint : here;
-  const char *bottom = mdn_os_stack_bottom();
+  const char *low, *bottom;
   struct midden_stack *attached = &stacks->attached;
+  bool own = mdn_os_stack_bounds(&low, &bottom) && here >= low && here < bottom;
   void *begin, *end;
-  if (fake_stack_frame(fake_stack_current(), (uintptr_t)address, &begin, &end)) address = here;
-  if (bottom && here < bottom && address <= bottom && address >= here) {
-    /* The thread's own stack. */
-    bool near_end = !hint || (size_t)(bottom - address) < HINT_SLACK || address == here;
+  bool fake = fake_stack_frame(fake_stack_current(), (uintptr_t)address, &begin, &end);
+  attached->low = own ? low : NULL;
+  if (own && (fake || (address >= here && address <= bottom))) {
+    bool near_end = !hint || fake || (size_t)(bottom - address) < HINT_SLACK;
     attached->high = near_end ? bottom : address + HINT_SLACK;
-  } else if (hint && address >= here) {
+  } else if (!own && !fake && hint && address >= here) {
     attached->high = address + sizeof(midden_word); /* a stack of the host's making: nothing is known above */
   } else {
     return false;
   }
   attached->high = (const char *)((uintptr_t)attached->high & ~(sizeof(midden_word) - 1));
-  attached->low = NULL;
   stacks->running = NULL;
   return true;
 }
@@ -66,10 +68,21 @@ void mdn_stacks_release(struct stacks *stacks, struct arena *arena) {
   }
 }
 
-READS_ANY_STACK static void keep_registers(void *context, const midden_word *registers, size_t count) {
+READS_ANY_STACK static void keep_words(struct midden_stack *stack, const midden_word *words, size_t count) {
+  for (size_t i = 0; i < count && stack->register_count < STACK_REGISTERS; i++) {
+    stack->registers[stack->register_count++] = words[i];
+  }
+}
+
+/* The registers as they are now, and the words between here and the place where the stack is left: our own
+ * functions in between have saved there those registers of the host's that they use themselves. */
+static __attribute__((noinline)) void keep_registers(void *context, const midden_word *registers, size_t count) {
   struct midden_stack *stack = context;
-  stack->register_count = size_minimum(count, STACK_REGISTERS);
-  for (size_t i = 0; i < stack->register_count; i++) stack->registers[i] = registers[i];
+  const midden_word *here = __builtin_frame_address(0);
+  stack->register_count = 0;
+  keep_words(stack, here, (size_t)(stack->left_at - (const char *)here) / sizeof *here);
+  keep_words(stack, registers, count);
+  CHECK(stack->register_count < STACK_REGISTERS);
 }
 
 midden_status mdn_stacks_switch(struct stacks *stacks, midden_stack *to, struct midden_frame **frames,
@@ -78,8 +91,8 @@ midden_status mdn_stacks_switch(struct stacks *stacks, midden_stack *to, struct 
   struct midden_stack *from = stacks->running ? stacks->running : &stacks->attached;
   struct midden_stack *target = to ? to : &stacks->attached;
   if (from == target) return MIDDEN_OK;
-  mdn_registers_call(keep_registers, from);
   from->left_at = left_at;
+  mdn_registers_call(keep_registers, from);
   from->frames = *frames;
   *frames = target->frames;
   target->frames = NULL;
@@ -93,11 +106,13 @@ bool mdn_stacks_covers(const struct stacks *stacks, const char *stack_pointer) {
   const struct midden_stack *stack = stacks->running ? stacks->running : &stacks->attached;
   if (stack_pointer > stack->high) return false;
   if (stack->low) return stack_pointer >= stack->low;
-  /* The attached stack: its low end is not known, so only a coroutine's range is told apart from it. */
+  /* Attached on a stack of the host's making, whose low end is not known: tell others apart from it. */
   for (const struct midden_stack *other = stacks->coroutines; other; other = other->next) {
     if (stack_pointer >= other->low && stack_pointer < other->high) return false;
   }
-  return (size_t)(stack->high - stack_pointer) <= (size_t)1 << 32;
+  const char *low, *bottom;
+  if (mdn_os_stack_bounds(&low, &bottom) && stack_pointer >= low && stack_pointer < bottom) return false;
+  return (size_t)(stack->high - stack_pointer) <= FOREIGN_STACK_MOST;
 }
 
 /* Under AddressSanitizer: the fake frames that words of this range point to. */

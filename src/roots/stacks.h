@@ -9,7 +9,7 @@
 #include "midden/roots.h"
 #include "roots/registers.h"
 
-#define STACK_REGISTERS 160 /* words: libunwind's context on x86-64 has 121 */
+#define STACK_REGISTERS 320 /* words: libunwind's context on x86-64 has 121; the rest is our frames below `left_at` */
 
 struct midden_stack {
   struct midden_stack *next;
