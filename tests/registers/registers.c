@@ -1,11 +1,13 @@
 /* The register sentinel test: while the host's function allocates and collects, the only reference to an
- * object is in one callee-saved register. The object must survive and stay. With no register holding it, the
- * same object must go: so the test knows that nothing else kept it.
+ * object is in one callee-saved register, of the running stack or of a coroutine that was left with it. The
+ * object must survive and stay. With no register holding it, the same object must go: so the test knows
+ * that nothing else kept it.
  *
  * A plain program, without Check: check.py builds it with several compilers and levels of optimisation. */
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <ucontext.h>
 
 #include "midden/midden.h"
 
@@ -121,6 +123,93 @@ static int check_holder(host *here, const struct holder *holder, void (*function
   return 1;
 }
 
+/* ---- the same while another stack runs ---- */
+
+static char coroutine_memory[256 << 10] __attribute__((aligned(16)));
+
+static struct switching {
+  ucontext_t main, coroutine; /* not on any stack, so what they save is not found there */
+  host *here;
+  midden_stack *stack;
+  const struct holder *holder;
+  uintptr_t masked, after;
+} switching;
+
+static void leave_coroutine(void *context) {
+  (void)context;
+  midden_stack_switch(switching.here->mutator, NULL);
+  swapcontext(&switching.coroutine, &switching.main);
+}
+
+static void enter_coroutine(void *context) {
+  (void)context;
+  midden_stack_switch(switching.here->mutator, switching.stack);
+  swapcontext(&switching.main, &switching.coroutine);
+}
+
+static void holding_coroutine(void) {
+  switching.after = switching.holder->hold(switching.masked, MASK, leave_coroutine, NULL);
+  leave_coroutine(NULL);
+}
+
+static void collecting_coroutine(void) {
+  allocate_and_collect(switching.here);
+  leave_coroutine(NULL);
+}
+
+static int start_coroutine(host *here, void (*body)(void)) {
+  switching.here = here;
+  switching.stack = midden_stack_add(here->mutator, coroutine_memory, sizeof coroutine_memory);
+  if (switching.stack == NULL || getcontext(&switching.coroutine) != 0) return 0;
+  switching.coroutine.uc_stack.ss_sp = coroutine_memory;
+  switching.coroutine.uc_stack.ss_size = sizeof coroutine_memory;
+  makecontext(&switching.coroutine, body, 0);
+  return 1;
+}
+
+/* post: whether the object was kept exactly if a register held it. */
+static int judge(host *here, const char *how) {
+  int kept = is_alive(here, switching.masked), expected = strcmp(switching.holder->name, "none") != 0;
+  if (midden_stack_remove(here->mutator, switching.stack) != MIDDEN_OK) return 0;
+  if (kept == expected && (!expected || switching.after == switching.masked)) return 1;
+  printf("registers: an object referred to from %s %s (%s, %s)\n", switching.holder->name, kept ? "was kept" : "is gone",
+         how, midden_heap_config(here->heap)->collector);
+  return 0;
+}
+
+/* The coroutine is left with the register; the main stack collects. */
+static int check_left_coroutine(host *here, const struct holder *holder) {
+  switching.holder = holder;
+  switching.masked = make_object(here);
+  wipe();
+  if (!start_coroutine(here, holding_coroutine)) return 1;
+  enter_coroutine(NULL);
+  allocate_and_collect(here);
+  int kept = is_alive(here, switching.masked);
+  enter_coroutine(NULL);
+  int good = judge(here, "in a coroutine that was left");
+  return !(good && kept == (strcmp(holder->name, "none") != 0));
+}
+
+/* The main stack is left with the register; a coroutine collects. */
+static int check_left_main(host *here, const struct holder *holder) {
+  switching.holder = holder;
+  switching.masked = make_object(here);
+  wipe();
+  if (!start_coroutine(here, collecting_coroutine)) return 1;
+  switching.after = holder->hold(switching.masked, MASK, enter_coroutine, NULL);
+  return !judge(here, "on the main stack, while a coroutine runs");
+}
+
+static int check_switches(host *here) {
+  int failures = 0;
+  for (size_t i = 0; i < sizeof holders / sizeof holders[0]; i++) {
+    failures += check_left_coroutine(here, &holders[i]);
+    failures += check_left_main(here, &holders[i]);
+  }
+  return failures;
+}
+
 static int check_heap(const char *options, void (*function)(void *)) {
   midden_config config = MIDDEN_CONFIG_DEFAULT;
   midden_error error = {MIDDEN_OK, ""};
@@ -136,6 +225,7 @@ static int check_heap(const char *options, void (*function)(void *)) {
   for (int round = 0; round < 3; round++)
     for (size_t i = 0; i < sizeof holders / sizeof holders[0]; i++)
       failures += check_holder(&here, &holders[i], function, options);
+  failures += check_switches(&here);
   midden_statistics statistics;
   midden_statistics_read(here.heap, &statistics);
   if (statistics.collections < 3 * sizeof holders / sizeof holders[0]) {
