@@ -20,6 +20,7 @@
 #include "gc/fix.c"
 #include "gc/kinds.c"
 #include "gc/remembered.c"
+#include "gc/scavenge.c"
 #include "gc/sweep.c"
 #include "gc/tracer.c"
 #include "heap/allocate.c"

@@ -1,8 +1,6 @@
 /* Evacuation: see evacuate.h. */
 #include "gc/evacuate.h"
 
-#include <string.h>
-
 #include "base/assertion.h"
 #include "midden/debug.h"
 
@@ -73,24 +71,7 @@ char *mdn_evacuation_refill(struct core *core, struct central *central) {
   return run.start;
 }
 
-/* All but the forwarding word; sweeping fills that too. */
-static void poison(uintptr_t cell, size_t size) {
+void mdn_evacuation_poison(uintptr_t cell, size_t size) {
   midden_word *words = (midden_word *)cell;
   for (size_t i = 1; i < size / sizeof *words; i++) words[i] = MIDDEN_POISON_EVACUATED;
-}
-
-uintptr_t mdn_evacuate(struct core *core, uint64_t entry, uintptr_t cell) {
-  struct central *central = kind_central(&core->kinds.kinds[entry & 0xffff], (entry >> 16) & 0xff);
-  size_t size = central->cell_size;
-  char *copy = evacuation_cell(core, central);
-  if (!copy) return 0;
-  memcpy(copy, (const void *)cell, size);
-  *(midden_word *)cell = (uintptr_t)copy;
-  bitmap_clear(core->space.alloc_bits, space_granule(&core->space, cell));
-  /* Marked one by one, not by the run: whoever walks the marks before the end must meet copies only. */
-  bitmap_set(core->space.mark_bits, space_granule(&core->space, (uintptr_t)copy));
-  if (__builtin_expect(core->poison, 0)) poison(cell, size);
-  core->figures.objects_moved++;
-  core->figures.bytes_moved += size;
-  return (uintptr_t)copy;
 }
