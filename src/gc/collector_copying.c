@@ -18,7 +18,7 @@
 /* ---- mark first, then evacuate, then fix ---- */
 
 static uintptr_t copied_address(const struct core *core, uintptr_t cell) {
-  if (!(space_page_entry(&core->space, cell) & PAGE_EVACUATE) || !evacuated(&core->space, cell)) return cell;
+  if (!evacuated(&core->space, cell)) return cell;
   return forwarding_address(cell);
 }
 
@@ -33,14 +33,9 @@ static void evacuate_cell(void *context, struct span *span, uintptr_t cell) {
   }
 }
 
-ALWAYS_INLINE void fix_copied_slot(void *context, midden_word *slot) {
-  const struct core *core = ((struct fixer *)context)->core;
-  *slot = fix_word(core, *slot, copied_address);
-}
-
 static void fix_copied_cell(void *context, struct span *span, uintptr_t cell) {
   struct fixer *fixer = context;
-  layout_each(&fixer->core->kinds.kinds[span->kind], cell, span->cell_size, fix_copied_slot, fixer, &fixer->visitor);
+  fix_object(fixer, &fixer->core->kinds.kinds[span->kind], cell, span->cell_size, false, copied_address);
 }
 
 static void evacuate_marked(const struct collection *collection) {

@@ -92,7 +92,6 @@ static size_t free_slot_offset(const struct space *space, const struct span *spa
 static uintptr_t slid_address(const struct core *core, uintptr_t cell) {
   const struct space *space = &core->space;
   uint64_t entry = space_page_entry(space, cell);
-  if (!(entry & PAGE_EVACUATE)) return cell;
   const struct span *span = space_entry_span(space, entry);
   size_t granule = space_granule(space, cell);
   if (span->pinned && bitmap_test(space->pin_bits, granule)) return cell;
@@ -109,25 +108,46 @@ static uintptr_t slid_address(const struct core *core, uintptr_t cell) {
 
 /* ---- the pass over the live cells ---- */
 
-ALWAYS_INLINE void fix_slid_slot(void *context, midden_word *slot) {
-  const struct core *core = ((struct fixer *)context)->core;
-  *slot = fix_word(core, *slot, slid_address);
+static inline void move_cell(uintptr_t to, uintptr_t from, size_t size) {
+  if (size > 64) {
+    memcpy((void *)to, (const void *)from, size);
+    return;
+  }
+  for (size_t i = 0; i < size; i += sizeof(midden_word)) *(midden_word *)(to + i) = *(const midden_word *)(from + i);
 }
 
-static void fix_slid_cell(void *context, struct span *span, uintptr_t cell) {
-  struct fixer *fixer = context;
-  layout_each(&fixer->core->kinds.kinds[span->kind], cell, span->cell_size, fix_slid_slot, fixer, &fixer->visitor);
+ALWAYS_INLINE void fix_slid_cell(struct fixer *fixer, struct span *span, uintptr_t cell) {
+  const struct kind *kind = &fixer->core->kinds.kinds[span->kind];
+  if (fixer->core->form.plain) {
+    fix_object(fixer, kind, cell, span->cell_size, true, slid_address);
+  } else {
+    fix_object(fixer, kind, cell, span->cell_size, false, slid_address);
+  }
 }
+
+static void fix_cell_in_place(void *fixer, struct span *span, uintptr_t cell) { fix_slid_cell(fixer, span, cell); }
+
+/* Where the next cell of the sequence goes. */
+struct slide {
+  struct fixer *fixer;
+  const struct span *destination;
+  uint32_t slot;
+};
 
 /* A slot is never behind the cell that goes there, in the order of the sequence, and what it held has gone
  * before: so cells can be moved one after another. */
 static void fix_and_slide_cell(void *context, struct span *span, uintptr_t cell) {
-  struct fixer *fixer = context;
-  struct core *core = fixer->core;
-  if (!(span->central->map_flags & PAGE_LEAF)) fix_slid_cell(fixer, span, cell);
-  uintptr_t to = slid_address(core, cell);
+  struct slide *slide = context;
+  struct core *core = slide->fixer->core;
+  if (!(span->central->map_flags & PAGE_LEAF)) fix_slid_cell(slide->fixer, span, cell);
+  if (span->pinned && bitmap_test(core->space.pin_bits, space_granule(&core->space, cell))) return;
+  while (slide->slot >= slots(slide->destination)) {
+    slide->slot -= slots(slide->destination);
+    slide->destination = slide->destination->next;
+  }
+  uintptr_t to = slide->destination->start + free_slot_offset(&core->space, slide->destination, slide->slot++);
   if (to == cell) return;
-  memcpy((void *)to, (const void *)cell, span->cell_size);
+  move_cell(to, cell, span->cell_size);
   core->figures.objects_moved++;
   core->figures.bytes_moved += span->cell_size;
 }
@@ -136,9 +156,10 @@ static void pass_over(struct fixer *fixer, struct central *central) {
   struct space *space = &fixer->core->space;
   for (struct span *span = central->first; span; span = span->next) {
     if (space_page_entry(space, span->start) & PAGE_EVACUATE) {
-      span_each(space, span, space->mark_bits, fix_and_slide_cell, fixer);
+      struct slide slide = {fixer, span->destination, span->destination_slot};
+      span_each(space, span, space->mark_bits, fix_and_slide_cell, &slide);
     } else if (!(central->map_flags & PAGE_LEAF)) {
-      span_each(space, span, space->mark_bits, fix_slid_cell, fixer);
+      span_each(space, span, space->mark_bits, fix_cell_in_place, fixer);
     }
   }
 }

@@ -12,7 +12,7 @@ static void add(struct fixer *fixer, midden_word *slot) {
     fixer->count++;
     return;
   }
-  uintptr_t moved = fix_word(core, word, fixer->forward);
+  uintptr_t moved = fix_word(core, false, word, fixer->forward);
   if (moved == word) return;
   /* There is room for all roots that were counted before; a scanner that visits more has no claim to care. */
   if (!fixer->roots || fixer->count == fixer->capacity) {
@@ -50,6 +50,15 @@ bool mdn_fixer_open(struct fixer *fixer, struct core *core, forward_function for
 void mdn_fixer_close(struct fixer *fixer) {
   CHECK(fixer->count == 0);
   mdn_arena_free(&fixer->core->arena, fixer->fixes, fixer->capacity * sizeof(struct fix));
+}
+
+static void fix_any_slot(void *context, midden_word *slot) {
+  const struct fixer *fixer = context;
+  fix_slot(fixer->core, false, slot, fixer->forward);
+}
+
+void mdn_fixer_fix_object(struct fixer *fixer, const struct kind *kind, uintptr_t cell, size_t size) {
+  layout_each(kind, cell, size, fix_any_slot, fixer, &fixer->visitor);
 }
 
 void mdn_fixer_fix_roots(struct fixer *fixer) {
