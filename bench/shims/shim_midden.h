@@ -1,24 +1,40 @@
-/* The shim over midden: options come from the command line's first argument. With SHIM_PRECISE, locals are
- * in frames; without, the C stack is scanned. */
+/* The shim over midden. With SHIM_PRECISE, locals are in frames; without, the C stack is scanned.
+ *
+ * Options are midden's; in front of them, "probe," makes checkpoints collect, and the report says how much
+ * was alive at most: probe runs are how bench/run finds the live size. */
 #ifndef BENCH_SHIM_MIDDEN_H
 #define BENCH_SHIM_MIDDEN_H
 
 #include <midden/midden.h>
-#include <stdio.h>
-#include <stdlib.h>
 
+#ifdef SHIM_PRECISE
+#define SHIM_NAME "midden-precise"
+#else
 #define SHIM_NAME "midden"
+#endif
 
 static midden_heap *shim_heap;
 static midden_mutator *shim_mutator;
+static bool shim_probing;
+static size_t shim_live_most;
+
+/* A line for each collection; its pause stands at the end. */
+static void shim_line(void *context, const char *line) {
+  (void)context;
+  const char *pause = strstr(line, ", pause ");
+  if (pause) shim_pause(strtod(pause + strlen(", pause "), NULL));
+}
 
 static void shim_open(const char *options, const void *stack_bottom) {
   midden_config config = MIDDEN_CONFIG_DEFAULT;
   midden_error error;
+  shim_probing = strncmp(options, "probe,", 6) == 0;
+  strcpy(config.log, "stderr");
+  config.report = shim_line;
 #ifdef SHIM_PRECISE
   config.stack = MIDDEN_STACK_PRECISE;
 #endif
-  if (midden_config_parse(&config, options, &error) != MIDDEN_OK ||
+  if (midden_config_parse(&config, options + (shim_probing ? 6 : 0), &error) != MIDDEN_OK ||
       midden_heap_open(&config, &shim_heap, &error) != MIDDEN_OK ||
       !(shim_mutator = midden_attach(shim_heap, stack_bottom, &error))) {
     fprintf(stderr, "%s\n", error.message);
@@ -28,29 +44,44 @@ static void shim_open(const char *options, const void *stack_bottom) {
 
 typedef midden_kind shim_kind;
 
-static shim_kind shim_define(const char *name, size_t size, uint64_t references) {
-  midden_shape shape = {.name = name, .size = size, .refs = MIDDEN_REFS_BITMAP, .bitmap = references};
-  if (references == 0) shape.refs = MIDDEN_REFS_NONE;
-  return midden_kind_define(shim_heap, &shape, NULL);
+static shim_kind shim_define_shape(const midden_shape *shape) {
+  midden_error error;
+  shim_kind kind = midden_kind_define(shim_heap, shape, &error);
+  if (kind.id == 0) {
+    fprintf(stderr, "%s\n", error.message);
+    exit(2);
+  }
+  return kind;
 }
 
-static inline void *shim_check(void *object) {
-  if (__builtin_expect(!object, 0)) {
-    fprintf(stderr, "out of memory\n");
-    exit(3);
-  }
-  return object;
+static SHIM_MAYBE_UNUSED shim_kind shim_define(const char *name, size_t size, uint64_t references) {
+  midden_shape shape = {.name = name, .size = size, .refs = MIDDEN_REFS_BITMAP, .bitmap = references};
+  if (references == 0) shape.refs = MIDDEN_REFS_NONE;
+  return shim_define_shape(&shape);
+}
+static SHIM_MAYBE_UNUSED shim_kind shim_define_array(const char *name) {
+  midden_shape shape = {.name = name, .refs = MIDDEN_REFS_ALL};
+  return shim_define_shape(&shape);
+}
+static SHIM_MAYBE_UNUSED shim_kind shim_define_leaf(const char *name) {
+  midden_shape shape = {.name = name, .refs = MIDDEN_REFS_NONE, .flags = MIDDEN_KIND_UNZEROED};
+  return shim_define_shape(&shape);
 }
 
 static inline void *shim_allocate(shim_kind kind, size_t size) {
   (void)size;
   return shim_check(midden_alloc(shim_mutator, kind));
 }
+static inline void *shim_allocate_array(shim_kind kind, size_t count) {
+  return shim_check(midden_alloc_sized(shim_mutator, kind, count * sizeof(void *)));
+}
 static inline void *shim_allocate_leaf(shim_kind kind, size_t size) {
   return shim_check(midden_alloc_sized(shim_mutator, kind, size));
 }
-static inline void shim_store(void *object, void *slot, void *value) { midden_store(shim_mutator, object, slot, value); }
-static inline void shim_free_tree(void *object) { (void)object; }
+static inline void shim_store(void *object, void *slot, void *value) {
+  midden_store(shim_mutator, object, slot, value);
+}
+static inline void shim_free(void *object) { (void)object; }
 
 #ifdef SHIM_PRECISE
 #define SHIM_FRAME(...) MIDDEN_FRAME(shim_mutator, __VA_ARGS__)
@@ -60,12 +91,32 @@ static inline void shim_free_tree(void *object) { (void)object; }
 #define SHIM_END() ((void)0)
 #endif
 
+static SHIM_MAYBE_UNUSED void shim_checkpoint(void) {
+  if (!shim_probing) return;
+  midden_statistics statistics;
+  midden_collect(shim_mutator, MIDDEN_FULL);
+  midden_statistics_read(shim_heap, &statistics);
+  if (statistics.live_bytes > shim_live_most) shim_live_most = statistics.live_bytes;
+}
+
+static SHIM_MAYBE_UNUSED void shim_settle(void) {
+  midden_collect(shim_mutator, MIDDEN_FULL);
+  midden_trim(shim_heap);
+}
+
+static SHIM_MAYBE_UNUSED size_t shim_committed(void) {
+  midden_statistics statistics;
+  midden_statistics_read(shim_heap, &statistics);
+  return statistics.committed_bytes;
+}
+
 static void shim_report(void) {
   midden_statistics statistics;
   midden_statistics_read(shim_heap, &statistics);
-  printf("collections=%llu\nlongest_pause_ms=%.3f\ntotal_pause_ms=%.3f\npeak_committed_kib=%zu\n",
-         (unsigned long long)statistics.collections, (double)statistics.longest_pause_ns / 1e6,
-         (double)statistics.total_pause_ns / 1e6, statistics.peak_committed_bytes >> 10);
+  printf("collections=%llu\nminor_collections=%llu\npeak_committed_kib=%zu\n",
+         (unsigned long long)statistics.collections, (unsigned long long)statistics.minor_collections,
+         statistics.peak_committed_bytes >> 10);
+  if (shim_probing) printf("live_bytes=%zu\n", shim_live_most);
 }
 
 #endif

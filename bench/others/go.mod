@@ -1,0 +1,3 @@
+module midden.bench
+
+go 1.19
