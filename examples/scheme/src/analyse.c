@@ -132,24 +132,37 @@ static void use(struct compiler *compiler, struct variable *variable, struct lam
 
 static void find_captures(struct compiler *compiler, struct node *node, struct lambda *here);
 
-static void own_parameters(struct lambda *lambda, struct lambda *home) {
-  for (int i = 0; i < lambda->required + lambda->rest; i++) {
+/* The scope of some variables ends. If there was a call in it, a continuation may have been captured
+ * there; when that is entered again it gets the frame as it was, but must see assignments that
+ * were made since: variables are locations, and only a box is one that frames can share. */
+static void end_scope(struct compiler *compiler, struct variable **variables, int count, int calls_before) {
+  for (int i = 0; i < count; i++)
+    if (compiler->call_count != calls_before) variables[i]->crosses_call = true;
+}
+
+/* The body of a lambda expression; `home` is the procedure in whose frame it runs. */
+static void find_captures_in_body(struct compiler *compiler, struct lambda *lambda, struct lambda *home) {
+  int parameters = lambda->required + lambda->rest, calls_before = compiler->call_count;
+  for (int i = 0; i < parameters; i++) {
     lambda->parameters[i]->home = home;
     lambda->parameters[i]->ready = true;
   }
+  find_captures(compiler, lambda->body, home);
+  end_scope(compiler, lambda->parameters, parameters, calls_before);
 }
 
 static void find_captures_in_lambda(struct compiler *compiler, struct lambda *lambda, struct lambda *here) {
+  int calls_before = compiler->call_count;
   lambda->parent = here;
   lambda->capture_count = 0;
-  own_parameters(lambda, lambda);
-  find_captures(compiler, lambda->body, lambda);
+  find_captures_in_body(compiler, lambda, lambda);
+  compiler->call_count = calls_before; /* calls in its body are not calls here */
 }
 
 /* A variable of a letrec is ready when the value of it, and of the lambda expressions that stand
  * directly before it, has been computed. */
 static void find_captures_in_bindings(struct compiler *compiler, struct node *node, struct lambda *here) {
-  int count = node->count - 1;
+  int count = node->count - 1, calls_before = compiler->call_count;
   for (int i = 0; i < count; i++) {
     node->u.variables[i]->home = here;
     node->u.variables[i]->ready = node->kind == NODE_LET || is_candidate(node->u.variables[i], node->children[i]);
@@ -161,11 +174,10 @@ static void find_captures_in_bindings(struct compiler *compiler, struct node *no
   }
   for (int i = 0; i < count; i++) {
     if (!is_candidate(node->u.variables[i], node->children[i])) continue;
-    struct lambda *label = node->children[i]->u.lambda;
-    own_parameters(label, here);
-    find_captures(compiler, label->body, here);
+    find_captures_in_body(compiler, node->children[i]->u.lambda, here);
   }
   find_captures(compiler, node->children[count], here);
+  end_scope(compiler, node->u.variables, count, calls_before);
 }
 
 static void find_captures(struct compiler *compiler, struct node *node, struct lambda *here) {
@@ -181,8 +193,9 @@ static void find_captures(struct compiler *compiler, struct node *node, struct l
     case NODE_CALL: {
       const struct node *procedure = node->children[0];
       const struct lambda *lambda = procedure->kind == NODE_LOCAL ? procedure->u.variable->lambda : NULL;
-      for (int i = lambda && lambda->is_label; i < node->count; i++)
-        find_captures(compiler, node->children[i], here);
+      bool jump = lambda && lambda->is_label;
+      for (int i = jump; i < node->count; i++) find_captures(compiler, node->children[i], here);
+      compiler->call_count += !jump;
       break;
     }
     default:
@@ -198,9 +211,9 @@ void analyse(struct compiler *compiler, struct lambda *toplevel) {
     compiler->context_count = 0;
     find_labels(compiler, toplevel->body, 0);
   } while (compiler->changed);
-  own_parameters(toplevel, toplevel);
   do {
     compiler->changed = false;
-    find_captures(compiler, toplevel->body, toplevel);
+    compiler->call_count = 0;
+    find_captures_in_body(compiler, toplevel, toplevel);
   } while (compiler->changed);
 }

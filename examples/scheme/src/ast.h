@@ -58,6 +58,7 @@ struct variable {
   struct lambda *home;      /* the procedure whose frame it lives in */
   bool assigned;            /* by set! */
   bool captured;            /* by a closure */
+  bool crosses_call;        /* there is a call in its scope */
   bool ready;               /* analysis: its definition comes before the place being looked at */
   bool boxed;
   int reg;
@@ -115,7 +116,7 @@ struct compiler {
   struct record_definition *records;
   struct record_procedure *record_procedures;
   struct generator *generators; /* innermost first */
-  int context_count; /* analysis */
+  int context_count, call_count; /* analysis */
   bool changed;
   int nesting, quasi_nesting;
   jmp_buf failure;

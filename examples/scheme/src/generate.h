@@ -26,7 +26,7 @@ struct target {
 };
 
 static inline bool is_boxed(const struct variable *variable) {
-  return variable->boxed || (variable->captured && variable->assigned);
+  return variable->boxed || (variable->assigned && (variable->captured || variable->crosses_call));
 }
 
 void generate_node(struct generator *generator, struct node *node, struct target target);

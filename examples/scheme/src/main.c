@@ -14,6 +14,8 @@
 struct options {
   const char *file;
   const char *expression;
+  const char *load[8]; /* files to run before */
+  int load_count;
   bool statistics;
   bool disassemble;
   const char *const *rest; /* for the program: its name and what follows */
@@ -21,7 +23,7 @@ struct options {
 };
 
 static void usage(FILE *file) {
-  fputs("usage: midden-scheme [--gc=OPTIONS] [--gc-stats] [FILE ARGUMENT... | -e EXPRESSION]\n"
+  fputs("usage: midden-scheme [--gc=OPTIONS] [--gc-stats] [--load=FILE]... [FILE ARGUMENT... | -e EXPRESSION]\n"
         "With neither a file nor an expression it reads, evaluates and prints what comes from standard input.\n"
         "The options of the heap can also be in the environment variable MIDDEN_SCHEME_GC:\n",
         file);
@@ -47,6 +49,8 @@ static int parse_arguments(int argc, char **argv, struct options *options, midde
       }
     } else if (!strcmp(argument, "--gc-stats")) {
       options->statistics = true;
+    } else if (!strncmp(argument, "--load=", 7) && options->load_count < 8) {
+      options->load[options->load_count++] = argument + 7;
     } else if (!strcmp(argument, "-e") && i + 1 < argc) {
       options->expression = argv[++i];
     } else if (!strcmp(argument, "--help") || !strcmp(argument, "-h")) {
@@ -140,6 +144,10 @@ static int run_session(struct vm *vm) {
 static int run(struct vm *vm, const struct options *options) {
   vm->arguments = options->rest;
   vm->argument_count = options->rest_count;
+  for (int i = 0; i < options->load_count; i++) {
+    int code = run_file(vm, options->load[i]);
+    if (code != 0 || vm->exiting) return code;
+  }
   if (options->file) return run_file(vm, options->file);
   if (!options->expression) return run_session(vm);
   struct port *port = port_new_string(vm, options->expression, strlen(options->expression));

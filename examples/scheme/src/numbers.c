@@ -144,30 +144,46 @@ static void integer_to_text(int64_t n, int radix, char *text) {
   *text = 0;
 }
 
-/* The shortest digits that read back as the same flonum. */
+/* The shortest digits that read back as the same flonum. post: their number, and the exponent of
+ * the first one. */
+static int shortest_digits(double number, char digits[20], int *exponent) {
+  char text[40];
+  for (int precision = 0;; precision++) {
+    if (precision == 6) precision = 13; /* few have between 7 and 14 digits: those print some zeros more */
+    snprintf(text, sizeof text, "%.*e", precision, number);
+    if (precision == 16 || strtod(text, NULL) == number) break;
+  }
+  int count = 0;
+  const char *c = text;
+  for (; *c != 'e'; c++)
+    if (*c >= '0' && *c <= '9') digits[count++] = *c;
+  *exponent = atoi(c + 1);
+  while (count > 1 && digits[count - 1] == '0') count--;
+  return count;
+}
+
+/* Positional from 1e-7 to below 1e21, else with an exponent. */
 static void double_to_text(double number, char text[NUMBER_TEXT_MAX]) {
-  if (isnan(number)) {
-    strcpy(text, "+nan.0");
+  if (isnan(number) || isinf(number)) {
+    strcpy(text, isnan(number) ? "+nan.0" : number > 0 ? "+inf.0" : "-inf.0");
     return;
   }
-  if (isinf(number)) {
-    strcpy(text, number > 0 ? "+inf.0" : "-inf.0");
+  char digits[20];
+  int exponent, count = shortest_digits(number, digits, &exponent);
+  if (signbit(number)) *text++ = '-';
+  if (exponent < -6 || exponent > 20) {
+    *text++ = digits[0];
+    if (count > 1) *text++ = '.';
+    for (int i = 1; i < count; i++) *text++ = digits[i];
+    sprintf(text, "e%d", exponent);
     return;
   }
-  for (int precision = 1; precision <= 17; precision++) {
-    snprintf(text, NUMBER_TEXT_MAX, "%.*g", precision, number);
-    if (strtod(text, NULL) == number) break;
-    if (precision < 14) precision = precision < 6 ? precision : 13; /* few have between 6 and 15 digits */
+  for (int place = exponent < 0 ? 0 : exponent; place >= exponent - count + 1 || place >= -1; place--) {
+    int index = exponent - place;
+    if (place == -1) *text++ = '.';
+    *text++ = index >= 0 && index < count ? digits[index] : '0';
   }
-  char *exponent = strchr(text, 'e');
-  if (!exponent) {
-    if (!strchr(text, '.')) strcat(text, ".0");
-    return;
-  }
-  char *digits = exponent + 1; /* 1e+06 is written 1e6 */
-  if (*digits == '+') memmove(digits, digits + 1, strlen(digits));
-  if (*digits == '-') digits++;
-  while (digits[0] == '0' && digits[1]) memmove(digits, digits + 1, strlen(digits));
+  *text = 0;
 }
 
 void number_to_text(value number, int radix, char text[NUMBER_TEXT_MAX]) {

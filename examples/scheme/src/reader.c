@@ -84,7 +84,7 @@ static bool add(struct reader *reader, uint32_t character) {
 }
 
 static bool is_delimiter(int32_t c) {
-  return c == PORT_EOF || character_is_space((uint32_t)c) || c == '(' || c == ')' || c == '"' || c == ';' || c == '\'' ||
+  return c == PORT_EOF || character_is_space((uint32_t)c) || c == '(' || c == ')' || c == '[' || c == ']' || c == '"' || c == ';' || c == '\'' ||
          c == '`' || c == ',';
 }
 
