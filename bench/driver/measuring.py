@@ -133,8 +133,11 @@ def measure(folder, workload, contestants, arguments, deadline):
     """Records for all contestants that run the workload, and lines about those that do not."""
     size = arguments.size or (workload.quick if arguments.quick else workload.size)
     live, checksum = probe(folder, workload, size)
-    skipped = [f"{contestant.name}: {contestant.why_not(workload)}"
-               for contestant in contestants if contestant.why_not(workload)]
+    reasons = {}
+    for contestant in contestants:
+        if contestant.why_not(workload):
+            reasons.setdefault(contestant.why_not(workload), []).append(contestant.name)
+    skipped = [f"{', '.join(names)}: {reason}" for reason, names in reasons.items()]
     entries = entries_of([contestant for contestant in contestants if not contestant.why_not(workload)],
                          heap_limits(workload, live, arguments.heap))
     runs = run_rounds(workload, size, entries, arguments, deadline)
