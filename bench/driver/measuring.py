@@ -70,6 +70,19 @@ def entries_of(contestants, limits):
             for multiple, limit in (limits if contestant.limited else [(None, 0)])]
 
 
+def run_entry(workload, size, entry, before, timeout):
+    """One run; with the contestant's other setting if it needs that, or if a run before did."""
+    contestant, _, limit = entry
+    fallback = bool(before) and before[-1]["fallback"]
+    while True:
+        command = contestant.arguments(workload, size, limit, fallback)
+        result = run_once(command, contestant.variables(limit), timeout)
+        result["fallback"] = fallback
+        if result["status"] != "out of memory" or fallback or not contestant.fallback:
+            return result
+        fallback = True
+
+
 def run_rounds(workload, size, entries, arguments, deadline):
     """Results by entry: all entries in turn, so that a disturbance meets all of them. What fails is not repeated."""
     runs = {entry: [] for entry in entries}
@@ -80,8 +93,7 @@ def run_rounds(workload, size, entries, arguments, deadline):
             contestant, _, limit = entry
             if runs[entry] and runs[entry][-1]["status"] != "right":
                 continue
-            command = contestant.arguments(workload, size, limit)
-            runs[entry].append(run_once(command, contestant.variables(limit), arguments.timeout))
+            runs[entry].append(run_entry(workload, size, entry, runs[entry], arguments.timeout))
     return runs
 
 
@@ -117,7 +129,8 @@ def record(workload, size, live, entry, runs, checksum):
     pauses = [sum(counts) for counts in zip(*(run["pauses"] for run in mine))]
     return {
         "workload": workload.name, "size": size, "contestant": contestant.name, "family": contestant.family,
-        "options": contestant.options, "heap_multiple": multiple, "heap_limit_bytes": limit or None,
+        "options": contestant.fallback if mine[-1]["fallback"] else contestant.options,
+        "heap_multiple": multiple, "heap_limit_bytes": limit or None,
         "live_bytes": live or None, "rounds": len(mine),
         **{name: statistics.median(run[name] for run in mine) for name in MEDIANS},
         "pauses": pauses,

@@ -30,10 +30,11 @@ def table(records):
     rows = [("contestant", "heap", "CPU s", "to Boehm", "to malloc", "peak RSS MB", "collections", "longest pause ms",
              "result", "figures")]
     for record in records:
-        rows.append((record["contestant"], heap_name(record), number(record["cpu_s"]), number(record["cpu_to_boehm"]),
-                     number(record["cpu_to_malloc"]), number(record["peak_rss_kib"] / 1024, 0),
-                     number(record["collections"], 0), number(record["longest_pause_ms"], 1), record["status"],
-                     figures_text(record)))
+        figures = (number(record["cpu_s"]), number(record["cpu_to_boehm"]), number(record["cpu_to_malloc"]),
+                   number(record["peak_rss_kib"] / 1024, 0), number(record["collections"], 0),
+                   number(record["longest_pause_ms"], 1))
+        rows.append((record["contestant"], heap_name(record), *(figures if record["correct"] else [""] * 6),
+                     record["status"], figures_text(record)))
     return rows_text(rows)
 
 
@@ -91,7 +92,7 @@ BEGIN, END = "<!-- measured: begin", "<!-- measured: end -->"
 
 def readme_table(records, multiple):
     rows = [("workload", "live MB", "Boehm, CPU s", "mark-sweep : Boehm", "best midden : Boehm",
-             "best midden : malloc/free", "best midden")]
+             "best midden : glibc malloc", "best midden")]
     for (name, _), group in groups(records).items():
         if group[0]["heap_multiple"] != multiple:
             continue

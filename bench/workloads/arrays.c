@@ -1,9 +1,9 @@
-/* Wide arrays of references: one of SIZE (50 000) slots and a hundred of a thousand. Each step replaces the
+/* Wide arrays of references: one of SIZE (100 000) slots and twenty of a thousand. Each step replaces the
  * object in a random slot; most steps go to a small array. Old objects that are wide are stored into between
  * all collections. */
 #include "shim.h"
 
-enum { SMALL_ARRAYS = 100, SMALL_SLOTS = 1000 };
+enum { SMALL_ARRAYS = 20, SMALL_SLOTS = 1000 };
 
 struct item {
   struct item **home; /* the array that it is in */
@@ -51,7 +51,7 @@ static SHIM_NOINLINE bool run(uint64_t size, uint64_t *checksum) {
     struct item **array = new_array(SMALL_SLOTS);
     shim_store(small, &small[i], array);
   }
-  uint64_t expected = 0, steps = size * 80, found = 0;
+  uint64_t expected = 0, steps = size * 40, found = 0;
   for (uint64_t i = 0; i < size; i++) expected += i - replace(wide, i, i);
   shim_checkpoint();
   for (uint64_t i = 0; i < steps; i++) {
@@ -73,7 +73,7 @@ static SHIM_NOINLINE bool run(uint64_t size, uint64_t *checksum) {
 }
 
 int main(int argc, char **argv) {
-  uint64_t size = shim_begin(argc, argv, 50000, __builtin_frame_address(0));
+  uint64_t size = shim_begin(argc, argv, 100000, __builtin_frame_address(0));
   item_kind = shim_define("item", sizeof(struct item), 1);
   array_kind = shim_define_array("array");
   uint64_t checksum = 0;

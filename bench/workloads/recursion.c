@@ -1,5 +1,5 @@
-/* Deep recursion: SIZE (20 000) frames on the C stack, each of which holds a box and makes temporary ones on its
- * way down and up, ten times. What is alive is known only to the stack, all of which is scanned in every
+/* Deep recursion: SIZE (10 000) frames on the C stack, each of which holds sixteen boxes and makes temporary ones on
+ * its way down and up, ten times. What is alive is known only to the stack, all of which is scanned in every
  * collection where the stack is. */
 #include "shim.h"
 
@@ -7,6 +7,8 @@ struct box {
   struct box *link;
   uint64_t depth, stamp;
 };
+
+enum { OWN = 16 }; /* boxes of one frame */
 
 static shim_kind box_kind;
 
@@ -22,6 +24,27 @@ static SHIM_NOINLINE struct box *new_box(uint64_t depth, struct box *link) {
 
 static bool is_right(const struct box *box, uint64_t depth) { return box->depth == depth && box->stamp == ~depth; }
 
+/* A frame's own boxes: each knows the one before. */
+static SHIM_NOINLINE struct box *own_boxes(uint64_t depth, struct box *above) {
+  struct box *last = above;
+  SHIM_FRAME(last);
+  for (int i = 0; i < OWN; i++) last = new_box(depth, last);
+  SHIM_END();
+  return last;
+}
+
+/* Drops them; true if all were right, and the last knows what is above. */
+static SHIM_NOINLINE bool drop_own(struct box *last, uint64_t depth, const struct box *above) {
+  bool correct = true;
+  for (int i = 0; i < OWN; i++) {
+    struct box *link = last->link;
+    correct = correct && is_right(last, depth);
+    shim_free(last);
+    last = link;
+  }
+  return correct && last == above;
+}
+
 static SHIM_NOINLINE bool temporaries(uint64_t count) {
   bool correct = true;
   for (uint64_t i = 0; i < count; i++) {
@@ -32,11 +55,11 @@ static SHIM_NOINLINE bool temporaries(uint64_t count) {
   return correct;
 }
 
-/* Adds up the depths of boxes that are right; one of them lives only in this frame. */
+/* Adds up the depths of boxes that are right; they live only in this frame. */
 static SHIM_NOINLINE uint64_t descend(uint64_t depth, struct box *above) {
   struct box *own = NULL, *pair = NULL;
   SHIM_FRAME(above, own, pair);
-  own = new_box(depth, above);
+  own = own_boxes(depth, above);
   uint64_t sum = 0;
   bool correct = temporaries(8);
   if (depth > 0) {
@@ -46,9 +69,9 @@ static SHIM_NOINLINE uint64_t descend(uint64_t depth, struct box *above) {
   }
   pair = new_box(depth, own);
   correct = temporaries(8) && correct;
-  correct = correct && is_right(own, depth) && pair->link == own && own->link == above;
+  correct = correct && is_right(pair, depth) && pair->link == own;
   shim_free(pair);
-  shim_free(own);
+  correct = drop_own(own, depth, above) && correct;
   SHIM_END();
   return correct ? sum + depth : 0;
 }
@@ -64,7 +87,7 @@ static SHIM_NOINLINE bool run(uint64_t deepest, uint64_t *checksum) {
 }
 
 int main(int argc, char **argv) {
-  uint64_t deepest = shim_begin(argc, argv, 20000, __builtin_frame_address(0));
+  uint64_t deepest = shim_begin(argc, argv, 10000, __builtin_frame_address(0));
   box_kind = shim_define("box", sizeof(struct box), 1);
   uint64_t checksum = 0;
   bool correct = run(deepest, &checksum);

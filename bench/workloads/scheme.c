@@ -1,4 +1,4 @@
-/* The objects of a Scheme program: pairs, boxed numbers, environments. A persistent search tree of SIZE (30 000)
+/* The objects of a Scheme program: pairs, boxed numbers, environments. A persistent search tree of SIZE (60 000)
  * keys stays alive and is updated by copying paths; between the updates, lists of boxed numbers are made, sorted by
  * merging and reversed, and polynomials in list form are differentiated. Versions share their structure, so no
  * object has one owner. */
@@ -259,7 +259,7 @@ static SHIM_NOINLINE bool run(uint64_t size, uint64_t *checksum) {
 }
 
 int main(int argc, char **argv) {
-  uint64_t size = shim_begin(argc, argv, 30000, __builtin_frame_address(0));
+  uint64_t size = shim_begin(argc, argv, 60000, __builtin_frame_address(0));
   pair_kind = shim_define("pair", sizeof(struct pair), 3);
   number_kind = shim_define("number", sizeof(struct number), 0);
   node_kind = shim_define("node", sizeof(struct node), 7);

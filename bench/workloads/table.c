@@ -1,4 +1,4 @@
-/* A hash table that grows and shrinks: SIZE (50 000) entries inserted, nine tenths removed again, sixty times.
+/* A hash table that grows and shrinks: SIZE (100 000) entries inserted, nine tenths removed again, thirty times.
  * The chains' array doubles and halves with the number of entries; keys are boxed. Large objects come and go,
  * and every rehash stores into every entry. */
 #include "shim.h"
@@ -96,7 +96,7 @@ static SHIM_NOINLINE bool run(uint64_t size, uint64_t *checksum) {
   resize(table, 16);
   bool correct = true;
   uint64_t first = 0; /* keys from `first` to first + count are in the table */
-  for (int round = 0; round < 60; round++) {
+  for (int round = 0; round < 30; round++) {
     while (table->count < size) insert(table, first + table->count);
     shim_checkpoint();
     correct = correct && sum_is_right(table);
@@ -112,7 +112,7 @@ static SHIM_NOINLINE bool run(uint64_t size, uint64_t *checksum) {
 }
 
 int main(int argc, char **argv) {
-  uint64_t size = shim_begin(argc, argv, 50000, __builtin_frame_address(0));
+  uint64_t size = shim_begin(argc, argv, 100000, __builtin_frame_address(0));
   entry_kind = shim_define("entry", sizeof(struct entry), 3);
   table_kind = shim_define("table", sizeof(struct table), 1);
   key_kind = shim_define("key", 16, 0);
