@@ -22,13 +22,13 @@ START_TEST(sizes_and_alignment) {
   world_open(&here, _i, NULL);
   for (size_t size = 1; size < 150000; size = next_size(size)) {
     void *object = midden_alloc_sized(here.mutator, here.leaf, size);
-    ck_assert_msg(object != NULL, "size %zu", size);
-    ck_assert_uint_eq((uintptr_t)object % 8, 0);
+    EXPECT(object != NULL, "size %zu", size);
+    EXPECT((uintptr_t)object % 8 == 0, "size %zu at %p", size, object);
     size_t cell = midden_size_of(here.heap, object);
-    ck_assert_uint_ge(cell, size);
-    ck_assert_msg(cell == midden_good_size(size), "size %zu: cell %zu, good size %zu", size, cell,
+    EXPECT(cell >= size, "size %zu in a cell of %zu", size, cell);
+    EXPECT(cell == midden_good_size(size), "size %zu: cell %zu, good size %zu", size, cell,
                   midden_good_size(size));
-    ck_assert_msg(all_zero(object, cell), "size %zu is not zeroed", size);
+    EXPECT(all_zero(object, cell), "size %zu is not zeroed", size);
     memset(object, 0xff, size);
     here.slots[size % 64] = (uintptr_t)object;
   }
@@ -66,7 +66,7 @@ START_TEST(objects_do_not_overlap) {
   }
   for (size_t i = 0; i < count; i++)
     if (here.slots[i] != 0)
-      ck_assert_msg(leaf_is((void *)here.slots[i], sizes[i], i), "leaf %zu of %u bytes changed", i, sizes[i]);
+      EXPECT(leaf_is((void *)here.slots[i], sizes[i], i), "leaf %zu of %u bytes changed", i, sizes[i]);
   world_close(&here);
 }
 END_TEST
@@ -220,7 +220,7 @@ START_TEST(unzeroed_leaves) {
     if (i % 3 != 0) here.slots[i / 2] = 0;
   }
   for (size_t i = 0; i < count; i++)
-    if (here.slots[i] != 0) ck_assert(leaf_is((void *)here.slots[i], 1 + i * 37 % 3000, i));
+    if (here.slots[i] != 0) EXPECT_LEAF((void *)here.slots[i], 1 + i * 37 % 3000, i);
   world_close(&here);
 }
 END_TEST

@@ -94,7 +94,7 @@ START_TEST(one_coroutine) {
     starting = &only;
     resume(&only, NULL);
     disturb(&here);
-    ck_assert(leaf_is(outside, TARGET_BYTES, 7));
+    EXPECT_LEAF(outside, TARGET_BYTES, 7);
   }
   ck_assert(only.good);
   ck_assert_uint_eq(only.yields, 8);

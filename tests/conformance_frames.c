@@ -13,7 +13,7 @@ static void disturb(world *here) {
 }
 
 #define NEW(seed) world_leaf(&here, TARGET_BYTES, seed)
-#define IS(variable, seed) ck_assert_msg(leaf_is(variable, TARGET_BYTES, seed), #variable " is not " #seed)
+#define IS(variable, seed) EXPECT(leaf_is(variable, TARGET_BYTES, seed), #variable " is not " #seed)
 
 START_TEST(one_to_three_variables) {
   world here;
@@ -78,8 +78,8 @@ static size_t descend(world *here, size_t depth, size_t every) {
   midden_store(here->mutator, list, &((pair *)list)->car, mine);
   size_t count = depth == 0 ? 0 : descend(here, depth - 1, every);
   if (depth % every == 0) disturb(here);
-  ck_assert(leaf_is(mine, TARGET_BYTES, depth));
-  ck_assert_uint_eq(((pair *)list)->car, (midden_word)mine);
+  EXPECT_LEAF(mine, TARGET_BYTES, depth);
+  EXPECT(((pair *)list)->car == (midden_word)mine, "depth %zu", depth);
   MIDDEN_END(here->mutator);
   return count + 1;
 }
@@ -149,14 +149,14 @@ START_TEST(handles_in_scopes) {
     scopes[s] = midden_scope_open(here.mutator);
     for (size_t i = 0; i < each; i++) {
       handles[s][i] = midden_handle_new(here.mutator, world_leaf(&here, TARGET_BYTES, s * MOST + i));
-      ck_assert_ptr_nonnull(handles[s][i]);
+      EXPECT(handles[s][i] != NULL, "no handle");
     }
   }
   for (size_t left = SCOPES; left-- > 0;) {
     disturb(&here);
     for (size_t s = 0; s <= left; s++)
       for (size_t i = 0; i < each; i++)
-        ck_assert_msg(leaf_is((void *)*handles[s][i], TARGET_BYTES, s * MOST + i), "scope %zu, handle %zu", s, i);
+        EXPECT(leaf_is((void *)*handles[s][i], TARGET_BYTES, s * MOST + i), "scope %zu, handle %zu", s, i);
     midden_scope_close(here.mutator, scopes[left]);
     if (!here.combination->collects || here.config.stack != MIDDEN_STACK_PRECISE) continue;
     world_collect(&here);

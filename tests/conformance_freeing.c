@@ -171,7 +171,7 @@ START_TEST(trim_gives_pages_back) {
   ck_assert_uint_eq(midden_trim(here.heap), 0);
   world_churn(&here, 100);
   for (size_t i = 0; i < 500; i++) here.slots[i] = (uintptr_t)world_leaf(&here, 4000, i);
-  for (size_t i = 0; i < 500; i++) ck_assert(leaf_is((void *)here.slots[i], 4000, i));
+  for (size_t i = 0; i < 500; i++) EXPECT_LEAF((void *)here.slots[i], 4000, i);
   world_close(&here);
 }
 END_TEST

@@ -74,7 +74,7 @@ START_TEST(layout_all) {
   midden_kind all = define(&here, &(midden_shape){.name = "all", .refs = MIDDEN_REFS_ALL});
   static const size_t sizes[] = {1, 2, 3, 13, 100, 5000};
   for (size_t i = 0; i < COUNT_OF(sizes); i++) {
-    if (here.combination->stress_value == 1 && sizes[i] > 1000) continue;
+    if (here.combination->stress != MIDDEN_STRESS_OFF && sizes[i] > 1000) continue;
     here.slots[0] = (uintptr_t)midden_alloc_sized(here.mutator, all, sizes[i] * sizeof(midden_word));
     plant_and_inspect(&here, 0, sizes[i], every_word);
   }
@@ -144,7 +144,7 @@ START_TEST(layout_bitmap_past_the_size) {
   for (size_t i = 0; i < count; i++) {
     const midden_word *object = (const midden_word *)here.slots[i];
     ck_assert_uint_eq(object[0], 0);
-    ck_assert(leaf_is((const void *)object[1], TARGET_BYTES, i));
+    EXPECT_LEAF((const void *)object[1], TARGET_BYTES, i);
   }
   world_close(&here);
 }
@@ -160,7 +160,7 @@ START_TEST(layout_elements) {
                                                     .bitmap = 2, .element_size = 24, .element_bitmap = 5});
   static const size_t counts[] = {0, 1, 2, 5, 21, 100, 1700};
   for (size_t i = 0; i < COUNT_OF(counts); i++) {
-    if (here.combination->stress_value == 1 && counts[i] > 1000) continue;
+    if (here.combination->stress != MIDDEN_STRESS_OFF && counts[i] > 1000) continue;
     here.slots[0] = (uintptr_t)midden_alloc_sized(here.mutator, table, 24 + counts[i] * 24);
     plant_and_inspect(&here, 0, 3 + counts[i] * 3, element_word);
   }

@@ -182,8 +182,8 @@ START_TEST(pins_end_with_their_word) {
     hit = 0;
     world_collect(&here);
     ck_assert_uint_ne(here.slots[0], held);
-    ck_assert(leaf_is((void *)here.slots[0], 48, 1));
-    ck_assert(leaf_is((void *)here.slots[1], 48, 2));
+    EXPECT_LEAF((void *)here.slots[0], 48, 1);
+    EXPECT_LEAF((void *)here.slots[1], 48, 2);
   }
   ck_assert_int_eq(midden_root_remove(here.heap, &hit), MIDDEN_OK);
   world_close(&here);
@@ -205,7 +205,7 @@ START_TEST(sparse_heaps_are_moved_together) {
   world_collect(&here);
   midden_statistics second = world_statistics(&here);
   const vector *kept = (const vector *)here.slots[0];
-  for (size_t i = 0; i < MANY / EVERY; i++) ck_assert(leaf_is((const void *)kept->elements[i], 64, i * EVERY));
+  for (size_t i = 0; i < MANY / EVERY; i++) EXPECT_LEAF((const void *)kept->elements[i], 64, i * EVERY);
   ck_assert_uint_gt(second.objects_moved, first.objects_moved);
   ck_assert_uint_ge(second.objects_moved - first.objects_moved, MANY / EVERY / 2);
   ck_assert_uint_ge(second.bytes_moved - first.bytes_moved, (second.objects_moved - first.objects_moved) * 64);

@@ -24,7 +24,7 @@ START_TEST(single_slots) {
     *slots[i] = (uintptr_t)world_leaf(&here, TARGET_BYTES, i);
   }
   disturb(&here);
-  for (size_t i = 0; i < COUNT; i++) ck_assert(leaf_is((void *)*slots[i], TARGET_BYTES, i));
+  for (size_t i = 0; i < COUNT; i++) EXPECT_LEAF((void *)*slots[i], TARGET_BYTES, i);
   /* Remove in an order that is neither that of adding nor its reverse. */
   for (size_t i = 0; i < COUNT; i++) {
     size_t chosen = i * 7 % COUNT;
@@ -35,7 +35,7 @@ START_TEST(single_slots) {
     if (i % 50 != 0) continue;
     disturb(&here);
     for (size_t k = 0; k < COUNT; k++)
-      if (slots[k] != NULL) ck_assert(leaf_is((void *)*slots[k], TARGET_BYTES, k));
+      if (slots[k] != NULL) EXPECT_LEAF((void *)*slots[k], TARGET_BYTES, k);
   }
   world_close(&here);
 }
@@ -55,7 +55,7 @@ START_TEST(slots_change_freely) {
   for (uint64_t i = 0; i < 20; i++) {
     slot = (uintptr_t)world_leaf(&here, TARGET_BYTES, i);
     world_churn(&here, 5);
-    ck_assert(leaf_is((void *)slot, TARGET_BYTES, i));
+    EXPECT_LEAF((void *)slot, TARGET_BYTES, i);
   }
   ck_assert_int_eq(midden_root_remove(here.heap, &slot), MIDDEN_OK);
   world_close(&here);
@@ -75,7 +75,7 @@ START_TEST(two_slots_with_one_object) {
     ck_assert_uint_eq(slots[1], slots[0]);
     ck_assert_uint_eq(slots[2], slots[0]);
     ck_assert_uint_eq(here.slots[9], slots[0]);
-    ck_assert(leaf_is((void *)slots[0], TARGET_BYTES, 5));
+    EXPECT_LEAF((void *)slots[0], TARGET_BYTES, 5);
   }
   ck_assert_int_eq(midden_root_remove(here.heap, &slots[2]), MIDDEN_OK);
   ck_assert_int_eq(midden_root_remove(here.heap, &slots[0]), MIDDEN_OK);
@@ -94,8 +94,8 @@ START_TEST(ranges) {
   for (size_t i = 0; i < COUNT; i += 3) words[i] = i % 2 ? 0 : immediate(i);
   disturb(&here);
   for (size_t i = 0; i < COUNT; i++) {
-    if (i % 3 == 0) ck_assert_uint_eq(words[i], i % 2 ? 0 : immediate(i));
-    else ck_assert(leaf_is((void *)words[i], TARGET_BYTES, i));
+    if (i % 3 == 0) EXPECT(words[i] == (i % 2 ? 0 : immediate(i)), "word %zu was changed", i);
+    else EXPECT_LEAF((void *)words[i], TARGET_BYTES, i);
   }
   /* Only by what was added. */
   ck_assert_int_eq(midden_root_remove(here.heap, words + 1), MIDDEN_BAD_ARGUMENT);
@@ -141,11 +141,11 @@ START_TEST(scanners) {
       ck_assert_uint_eq(world_statistics(&here).collections, collections + 1);
       ck_assert_uint_gt(roots.calls, calls);
     }
-    ck_assert(leaf_is((void *)roots.edge, TARGET_BYTES, 1));
-    ck_assert(leaf_is((void *)pinned, TARGET_BYTES, 2));
-    for (size_t i = 0; i < 3; i++) ck_assert(leaf_is((void *)roots.range[i], TARGET_BYTES, 3 + i));
-    ck_assert(leaf_is((void *)start, TARGET_BYTES, 6));
-    ck_assert(leaf_is((void *)(interior - 20), TARGET_BYTES, 7));
+    EXPECT_LEAF((void *)roots.edge, TARGET_BYTES, 1);
+    EXPECT_LEAF((void *)pinned, TARGET_BYTES, 2);
+    for (size_t i = 0; i < 3; i++) EXPECT_LEAF((void *)roots.range[i], TARGET_BYTES, 3 + i);
+    EXPECT_LEAF((void *)start, TARGET_BYTES, 6);
+    EXPECT_LEAF((void *)(interior - 20), TARGET_BYTES, 7);
     ck_assert_uint_eq(roots.pinned, pinned);
     ck_assert_uint_eq(roots.ambiguous[0], start);
     ck_assert_uint_eq(roots.ambiguous[1], interior);
@@ -171,7 +171,7 @@ START_TEST(two_scanners) {
   second.edge = (uintptr_t)world_leaf(&here, TARGET_BYTES, 2);
   ck_assert_int_eq(midden_root_scanner_remove(here.heap, scan, &first), MIDDEN_OK);
   disturb(&here);
-  ck_assert(leaf_is((void *)second.edge, TARGET_BYTES, 2));
+  EXPECT_LEAF((void *)second.edge, TARGET_BYTES, 2);
   ck_assert_int_eq(midden_root_scanner_remove(here.heap, scan, &second), MIDDEN_OK);
   world_close(&here);
 }
@@ -196,10 +196,10 @@ START_TEST(ambiguous_ranges) {
     disturb(&here);
     for (size_t i = 0; i < COUNT; i++) {
       static const size_t offsets[] = {0, 1, 8, 33, BYTES - 1, BYTES};
-      ck_assert_uint_eq(words[i], expected[i]);
+      EXPECT(words[i] == expected[i], "word %zu was changed", i);
       const void *target = (const void *)(words[i] - offsets[i % COUNT_OF(offsets)]);
-      ck_assert_msg(leaf_is(target, BYTES, i), "round %d: hit %zu is gone", round, i);
-      ck_assert(leaf_is((const void *)here.slots[i], BYTES, 1000 + i));
+      EXPECT(leaf_is(target, BYTES, i), "round %d: hit %zu is gone", round, i);
+      EXPECT_LEAF((const void *)here.slots[i], BYTES, 1000 + i);
     }
   }
   ck_assert_int_eq(midden_root_remove(here.heap, words), MIDDEN_OK);
@@ -312,11 +312,11 @@ START_TEST(registering_leaves_the_heap_alone) {
   world_open(&here, _i, NULL);
   midden_statistics before = world_statistics(&here);
   static midden_word words[2000];
-  for (size_t i = 0; i < COUNT_OF(words); i++) ck_assert_int_eq(midden_root_add(here.heap, &words[i]), MIDDEN_OK);
+  for (size_t i = 0; i < COUNT_OF(words); i++) EXPECT(midden_root_add(here.heap, &words[i]) == MIDDEN_OK, "add");
   midden_scope scope = midden_scope_open(here.mutator);
-  for (size_t i = 0; i < 5000; i++) ck_assert_ptr_nonnull(midden_handle_new(here.mutator, NULL));
+  for (size_t i = 0; i < 5000; i++) EXPECT(midden_handle_new(here.mutator, NULL) != NULL, "handle");
   midden_scope_close(here.mutator, scope);
-  for (size_t i = 0; i < COUNT_OF(words); i++) ck_assert_int_eq(midden_root_remove(here.heap, &words[i]), MIDDEN_OK);
+  for (size_t i = 0; i < COUNT_OF(words); i++) EXPECT(midden_root_remove(here.heap, &words[i]) == MIDDEN_OK, "remove");
   midden_statistics after = world_statistics(&here);
   ck_assert_uint_eq(after.allocations, before.allocations);
   ck_assert_uint_eq(after.collections, before.collections);

@@ -20,7 +20,7 @@ START_TEST(one_local) {
   void *volatile local = world_leaf(&here, TARGET_BYTES, 1);
   for (int round = 0; round < 3; round++) {
     disturb(&here);
-    ck_assert(leaf_is(local, TARGET_BYTES, 1));
+    EXPECT_LEAF(local, TARGET_BYTES, 1);
     ck_assert_ptr_eq(midden_object_at(here.heap, local), local);
   }
   world_close(&here);
@@ -78,7 +78,7 @@ static __attribute__((noinline)) size_t descend(world *here, size_t depth, size_
   void *volatile mine = world_leaf(here, TARGET_BYTES, depth);
   size_t deeper = depth == 0 ? 0 : descend(here, depth - 1, every);
   if (depth % every == 0) disturb(here);
-  ck_assert_msg(leaf_is(mine, TARGET_BYTES, depth), "the local at depth %zu", depth);
+  EXPECT(leaf_is(mine, TARGET_BYTES, depth), "the local at depth %zu", depth);
   return deeper + 1;
 }
 
@@ -95,10 +95,10 @@ END_TEST
 static __attribute__((noinline)) void work_below(world *here) {
   void *volatile local = world_leaf(here, TARGET_BYTES, 1);
   disturb(here);
-  ck_assert(leaf_is(local, TARGET_BYTES, 1));
+  EXPECT_LEAF(local, TARGET_BYTES, 1);
   size_t depth = world_count(here, 1000, 20);
   ck_assert_uint_eq(descend(here, depth, 500), depth + 1);
-  ck_assert(leaf_is(local, TARGET_BYTES, 1));
+  EXPECT_LEAF(local, TARGET_BYTES, 1);
 }
 
 START_TEST(attached_with_a_hint) {
@@ -165,8 +165,8 @@ START_TEST(locals_of_every_form) {
   void *volatile array[30];
   for (size_t i = 0; i < COUNT_OF(array); i++) array[i] = world_leaf(&here, TARGET_BYTES, i);
   many_arguments(&here, array[0], array[1], array[2], array[3], array[4], array[5], array[6], array[7]);
-  for (size_t i = 0; i < COUNT_OF(array); i++) ck_assert(leaf_is(array[i], TARGET_BYTES, i));
-  ck_assert(leaf_is(structure.member, TARGET_BYTES, 100));
+  for (size_t i = 0; i < COUNT_OF(array); i++) EXPECT_LEAF(array[i], TARGET_BYTES, i);
+  EXPECT_LEAF(structure.member, TARGET_BYTES, 100);
   world_close(&here);
 }
 END_TEST
@@ -186,7 +186,7 @@ START_TEST(hits_pin_objects_not_spans) {
   size_t stayed = 0;
   for (size_t i = 0; i < COUNT; i++) {
     const void *object = here.slots[i] != 0 ? (const void *)here.slots[i] : hits[i / 500];
-    ck_assert_msg(leaf_is(object, TARGET_BYTES, i), "leaf %zu", i);
+    EXPECT(leaf_is(object, TARGET_BYTES, i), "leaf %zu", i);
     stayed += (uintptr_t)object == before[i];
   }
   for (size_t i = 0; i < COUNT_OF(hits); i++) ck_assert_uint_eq((uintptr_t)hits[i], before[i * 500]);

@@ -110,7 +110,7 @@ START_TEST(tagged_words_in_every_root) {
     const uintptr_t words[] = {single, scanned, local, *handle};
     for (size_t i = 0; i < COUNT_OF(words); i++) {
       ck_assert_uint_eq(words[i] & (NAN_MASK | 7), tag);
-      ck_assert(leaf_is((const void *)(words[i] & ~(uintptr_t)(NAN_MASK | 7)), TARGET_BYTES, i + 1));
+      EXPECT_LEAF((const void *)(words[i] & ~(uintptr_t)(NAN_MASK | 7)), TARGET_BYTES, i + 1);
     }
   }
   midden_scope_close(here.mutator, scope);

@@ -57,7 +57,7 @@ static record *make_record(world *here, midden_kind kind, size_t count, size_t s
 static void check_record(const world *here, size_t count, size_t stride) {
   const record *made = (const record *)here->slots[0];
   ck_assert_uint_eq(made->count, count);
-  for (size_t i = 0; i < count; i++) ck_assert(leaf_is((const void *)made->words[i * stride], TARGET_BYTES, i));
+  for (size_t i = 0; i < count; i++) EXPECT_LEAF((const void *)made->words[i * stride], TARGET_BYTES, i);
 }
 
 START_TEST(traced_edge_by_edge) {
@@ -68,7 +68,7 @@ START_TEST(traced_edge_by_edge) {
                                                    .trace = trace_record, .trace_context = &log});
   static const size_t counts[] = {0, 1, 9, 60, 2500};
   for (size_t c = 0; c < COUNT_OF(counts); c++) {
-    if (here.combination->stress_value == 1 && counts[c] > 1000) continue;
+    if (here.combination->stress != MIDDEN_STRESS_OFF && counts[c] > 1000) continue;
     make_record(&here, kind, counts[c], 2);
     for (int round = 0; round < ROUNDS; round++) {
       uint64_t calls = log.calls;
@@ -206,7 +206,7 @@ START_TEST(layout_ambiguous_with_noise) {
   world_collect(&here);
   object = (midden_word *)here.slots[0];
   for (size_t i = 0; i < COUNT_OF(expected); i++) ck_assert_uint_eq(object[i], expected[i]);
-  ck_assert(leaf_is((const void *)here.slots[1], 1000, 1));
+  EXPECT_LEAF((const void *)here.slots[1], 1000, 1);
   world_close(&here);
 }
 END_TEST
@@ -234,7 +234,7 @@ START_TEST(pinned_kinds_stay) {
     for (size_t i = 0; i < count; i++) {
       if (here.slots[i] == 0) continue;
       ck_assert_uint_eq(here.slots[i], addresses[i]);
-      ck_assert(leaf_is((const void *)((midden_word *)addresses[i])[1], TARGET_BYTES, i));
+      EXPECT_LEAF((const void *)((midden_word *)addresses[i])[1], TARGET_BYTES, i);
     }
   }
   world_close(&here);

@@ -146,6 +146,10 @@ bool long_tests(void);
 /* Like ck_assert_msg, for loops: Check writes a message for each of its assertions that holds. */
 #define EXPECT(condition, ...) ((condition) ? (void)0 : ck_abort_msg(__VA_ARGS__))
 
+/* That a leaf has the content that leaf_fill gave it. */
+#define EXPECT_LEAF(object, size, seed) \
+  EXPECT(leaf_is(object, size, seed), "the leaf of content %s (%llu) is not what it was", #seed, (unsigned long long)(seed))
+
 #define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
 
 #endif

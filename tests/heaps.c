@@ -105,7 +105,7 @@ typedef struct task {
 static void *run_model(void *context) {
   task *mine = context;
   midden_config config = combination_config(mine->index);
-  model_run(&config, mine->seed, 3000, &mine->result);
+  model_run(&config, mine->seed, config.stress == MIDDEN_STRESS_OFF ? 3000 : 400, &mine->result);
   return NULL;
 }
 

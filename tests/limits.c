@@ -179,7 +179,7 @@ START_TEST(large_objects_and_the_limit) {
     here.slots[0] = (uintptr_t)world_leaf(&here, 3 << 20, (uint64_t)round);
     ck_assert_ptr_null(midden_alloc_sized(here.mutator, here.leaf, 2 << 20));
     ck_assert_int_eq(midden_last_status(here.mutator), MIDDEN_NO_MEMORY);
-    ck_assert(leaf_is((void *)here.slots[0], 3 << 20, (uint64_t)round));
+    EXPECT_LEAF((void *)here.slots[0], 3 << 20, (uint64_t)round);
     world_leaf(&here, 500 << 10, 1);
     check_limit(&here);
   }
