@@ -36,29 +36,32 @@ static void clean(struct page_heap *heap, size_t first, size_t end) {
   heap->returned_pages += end - first;
 }
 
-/* Cleans the dirty free pages of one chunk. post: how many. */
-static size_t clean_chunk(struct page_heap *heap, size_t chunk) {
-  size_t before = heap->dirty_pages;
-  size_t page = chunk * SUMMARY_CHUNK;
-  size_t end = size_minimum(page + SUMMARY_CHUNK, heap->frontier);
-  while (page < end) {
-    size_t first = bitmap_next(heap->summary.free, page, end);
-    page = bitmap_next_clear(heap->summary.free, first, end);
-    while (first < page) {
-      size_t from = bitmap_next(heap->dirty, first, page);
-      first = bitmap_next_clear(heap->dirty, from, page);
-      if (from < first) clean(heap, from, first);
+/* Cleans dirty free pages of one chunk, from its end, until `most` are clean. post: how many are. */
+static size_t clean_chunk(struct page_heap *heap, size_t chunk, size_t most) {
+  size_t low = chunk * SUMMARY_CHUNK, cleaned = 0;
+  size_t page = size_minimum(low + SUMMARY_CHUNK, heap->frontier);
+  while (page > low && cleaned < most) {
+    size_t end = page;
+    while (page > low && end - page < most - cleaned && bitmap_test(heap->summary.free, page - 1) &&
+           bitmap_test(heap->dirty, page - 1)) {
+      page--;
+    }
+    if (page < end) {
+      clean(heap, page, end);
+      cleaned += end - page;
+    } else {
+      page--;
     }
   }
-  heap->freed_at[chunk] = 0;
-  return before - heap->dirty_pages;
+  if (cleaned < most) heap->freed_at[chunk] = 0; /* none is left */
+  return cleaned;
 }
 
 size_t mdn_page_heap_return(struct page_heap *heap, uint64_t before) {
   size_t returned = 0;
   if (heap->dirty_pages == 0) return 0;
   for (size_t chunk = 0; chunk * SUMMARY_CHUNK < heap->frontier; chunk++) {
-    if (heap->freed_at[chunk] && heap->freed_at[chunk] <= before) returned += clean_chunk(heap, chunk);
+    if (heap->freed_at[chunk] && heap->freed_at[chunk] <= before) returned += clean_chunk(heap, chunk, SIZE_MAX);
   }
   return returned;
 }
@@ -69,11 +72,15 @@ static size_t count_clean(const struct page_heap *heap, size_t first, size_t cou
   return clean_pages;
 }
 
-/* The limit holds for backed pages too: where dirty pages lie elsewhere, they go back first. */
-static bool fits_limit(struct page_heap *heap, size_t new_pages) {
-  if (heap->used_pages + heap->dirty_pages + new_pages <= heap->limit_pages) return true;
-  mdn_page_heap_return(heap, UINT64_MAX);
-  return heap->used_pages + heap->dirty_pages + new_pages <= heap->limit_pages;
+/* The limit holds for backed pages too: before `new_pages` more are backed, as many dirty free ones as must go
+ * are cleaned, from the highest address down, for the lowest are reused first. */
+static void make_room(struct page_heap *heap, size_t new_pages) {
+  size_t wanted = heap->used_pages + heap->dirty_pages + new_pages;
+  size_t excess = wanted > heap->limit_pages ? wanted - heap->limit_pages : 0;
+  for (size_t chunk = (heap->frontier + SUMMARY_CHUNK - 1) / SUMMARY_CHUNK; excess > 0 && chunk-- > 0;) {
+    if (heap->freed_at[chunk]) excess -= clean_chunk(heap, chunk, excess);
+  }
+  CHECK(excess == 0); /* the caller has seen that used pages alone leave room */
 }
 
 static void count_peak(struct page_heap *heap) {
@@ -88,34 +95,41 @@ static size_t free_at_frontier(const struct page_heap *heap, size_t most) {
   return pages;
 }
 
+/* Takes free pages out of the summary. post: how many of them are clean. */
+static size_t take_free(struct page_heap *heap, size_t first, size_t count) {
+  size_t clean_pages = count_clean(heap, first, count);
+  mdn_page_summary_take(&heap->summary, first, count);
+  heap->dirty_pages -= count - clean_pages;
+  heap->used_pages += count - clean_pages;
+  return clean_pages;
+}
+
+/* Takes `count` pages of which the last are virgin. post: the first, or NO_PAGE. */
+static size_t take_at_frontier(struct page_heap *heap, size_t count, size_t *clean_pages) {
+  size_t virgin = heap->pages - heap->frontier;
+  size_t joined = virgin < count ? free_at_frontier(heap, count) : 0;
+  if (count > virgin + joined) return NO_PAGE;
+  size_t first = heap->frontier - joined;
+  if (!make_usable(heap, first + count)) return NO_PAGE;
+  *clean_pages = count - joined + (joined ? take_free(heap, first, joined) : 0);
+  heap->frontier = first + count;
+  return first;
+}
+
 size_t mdn_page_heap_take(struct page_heap *heap, size_t count, bool *zero) {
   if (count > heap->limit_pages || heap->used_pages > heap->limit_pages - count) return NO_PAGE;
+  size_t clean_pages;
   size_t first = mdn_page_summary_find(&heap->summary, count);
-  size_t clean_pages = count;
   if (first == NO_PAGE) {
-    if (count > heap->pages - heap->frontier + free_at_frontier(heap, count) || !fits_limit(heap, count)) return NO_PAGE;
-    size_t joined = heap->pages - heap->frontier < count ? free_at_frontier(heap, count) : 0;
-    first = heap->frontier - joined;
-    if (!make_usable(heap, first + count)) return NO_PAGE;
-    if (joined > 0) {
-      size_t clean_joined = count_clean(heap, first, joined);
-      mdn_page_summary_take(&heap->summary, first, joined);
-      heap->dirty_pages -= joined - clean_joined;
-      clean_pages = count - joined + clean_joined;
-    }
-    heap->frontier = first + count;
+    first = take_at_frontier(heap, count, &clean_pages);
+    if (first == NO_PAGE) return NO_PAGE;
   } else {
-    clean_pages = count_clean(heap, first, count);
-    if (clean_pages > 0 && heap->used_pages + heap->dirty_pages + clean_pages > heap->limit_pages) {
-      mdn_page_heap_return(heap, UINT64_MAX);
-      clean_pages = count;
-    }
-    mdn_page_summary_take(&heap->summary, first, count);
-    heap->dirty_pages -= count - clean_pages;
+    clean_pages = take_free(heap, first, count);
   }
+  make_room(heap, clean_pages);
   *zero = clean_pages == count;
   bitmap_set_range(heap->dirty, first, first + count);
-  heap->used_pages += count;
+  heap->used_pages += clean_pages;
   CHECK(heap->used_pages + heap->dirty_pages <= heap->limit_pages);
   count_peak(heap);
   return first;

@@ -20,6 +20,9 @@ struct collector {
   unsigned capabilities;
   /* Collects the whole heap. pre: runs are flushed. post: mdn_sweep's. NULL without COLLECTOR_COLLECTS. */
   void (*collect)(const struct collection *collection);
+  /* The name of a collector that does better when memory is refused even after a collection; or NULL. It
+   * may move objects only if this one does. */
+  const char *last_resort;
 };
 
 /* The collectors of the build, in its order. post: NULL past the last, or if there is none of the name. */

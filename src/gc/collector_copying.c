@@ -82,4 +82,5 @@ const struct collector mdn_collector_copying = {
     .summary = "copies what lives into fresh spans; pinned objects stay",
     .capabilities = COLLECTOR_COLLECTS | COLLECTOR_MOVES | COLLECTOR_NEEDS_ROOM,
     .collect = copy_collect,
+    .last_resort = "mark-compact", /* needs no room */
 };

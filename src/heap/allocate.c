@@ -20,15 +20,32 @@ static void collect_if_due(midden_heap *heap) {
   }
 }
 
+/* What `attempt` takes, with the emergency collections that memory may need. */
+typedef bool (*taking_function)(struct mutator *mutator, struct central *central, size_t size, void *taken);
+
+static bool take_or_collect(struct mutator *mutator, struct central *central, size_t size, taking_function take,
+                            void *taken) {
+  midden_heap *heap = mutator->heap;
+  if (take(mutator, central, size, taken)) return true;
+  if (mdn_heap_collect(heap, CAUSE_EMERGENCY, false) != MIDDEN_UNSUPPORTED) {
+    if (take(mutator, central, size, taken)) return true;
+    if (mdn_heap_collect_last_resort(heap) != MIDDEN_UNSUPPORTED && take(mutator, central, size, taken)) return true;
+  }
+  mutator->last_status = MIDDEN_NO_MEMORY;
+  return false;
+}
+
+static bool take_run(struct mutator *mutator, struct central *central, size_t size, void *taken) {
+  (void)size;
+  /* Under stress a run is one cell, so that every allocation comes through here. */
+  size_t most = mutator->heap->config.stress == MIDDEN_STRESS_OFF ? SIZE_MAX : 1;
+  return mdn_central_take(&mutator->core->space, central, most, taken);
+}
+
 static void *refill(struct mutator *mutator, struct central *central, midden_cursor *cursor) {
   midden_heap *heap = mutator->heap;
-  /* Under stress a run is one cell, so that every allocation comes through here. */
-  size_t most = heap->config.stress == MIDDEN_STRESS_OFF ? SIZE_MAX : 1;
   struct run run;
-  if (!mdn_central_take(&heap->core.space, central, most, &run)) {
-    if (mdn_heap_collect(heap, CAUSE_EMERGENCY, false) == MIDDEN_UNSUPPORTED) return fail(mutator, MIDDEN_NO_MEMORY);
-    if (!mdn_central_take(&heap->core.space, central, most, &run)) return fail(mutator, MIDDEN_NO_MEMORY);
-  }
+  if (!take_or_collect(mutator, central, 0, take_run, &run)) return NULL;
   core_activate(&heap->core, central);
   heap->figures.refills++;
   heap->figures.page_heap_refills += run.new_span;
@@ -52,6 +69,12 @@ static void *allocate_small(struct mutator *mutator, struct central *central) {
   return refill(mutator, central, cursor);
 }
 
+static bool take_large(struct mutator *mutator, struct central *central, size_t size, void *taken) {
+  struct span *span = mdn_central_take_large(&mutator->core->space, central, size);
+  *(struct span **)taken = span;
+  return span != NULL;
+}
+
 static void *allocate_large(struct mutator *mutator, struct central *central, size_t size) {
   midden_heap *heap = mutator->heap;
   if (size > heap->config.heap_limit) return fail(mutator, MIDDEN_NO_MEMORY);
@@ -61,13 +84,8 @@ static void *allocate_large(struct mutator *mutator, struct central *central, si
       heap->collector->collect) {
     mdn_heap_collect(heap, CAUSE_PACING, mdn_pacing_minor(heap, CAUSE_PACING));
   }
-  struct space *space = &heap->core.space;
-  struct span *span = mdn_central_take_large(space, central, size);
-  if (!span) {
-    if (mdn_heap_collect(heap, CAUSE_EMERGENCY, false) == MIDDEN_UNSUPPORTED) return fail(mutator, MIDDEN_NO_MEMORY);
-    span = mdn_central_take_large(space, central, size);
-    if (!span) return fail(mutator, MIDDEN_NO_MEMORY);
-  }
+  struct span *span;
+  if (!take_or_collect(mutator, central, size, take_large, &span)) return NULL;
   core_activate(&heap->core, central);
   heap->figures.refills++;
   heap->figures.page_heap_refills++;

@@ -45,6 +45,7 @@ static const char *cause_name(enum cause cause) {
 /* One collection, while it runs. */
 struct attempt {
   midden_heap *heap;
+  const struct collector *collector;
   enum cause cause;
   bool minor;
   midden_status status;
@@ -71,7 +72,7 @@ static void log_collection(midden_heap *heap, const struct attempt *attempt, siz
   const struct core_figures *figures = &heap->core.figures;
   mdn_heap_report(heap, false,
                   "midden: collection %llu %s %s %s: %zu -> %zu bytes, %zu objects, %llu pinned, pause %.3f ms",
-                  (unsigned long long)heap->figures.collections, heap->collector->name,
+                  (unsigned long long)heap->figures.collections, attempt->collector->name,
                   attempt->minor ? "minor" : "full", cause_name(attempt->cause), before,
                   figures->live_bytes, figures->live_objects,
                   (unsigned long long)(figures->objects_pinned - pinned_before),
@@ -122,7 +123,7 @@ static __attribute__((noinline)) void collect_with_registers(void *context, cons
   size_t before = heap->log ? used_bytes(core) : 0;
   uint64_t pinned_before = core->figures.objects_pinned;
   core->space.now = mdn_os_clock();
-  heap->collector->collect(&collection);
+  attempt->collector->collect(&collection);
   uint64_t end = mdn_os_clock();
   uint64_t pause_ns = end - core->space.now;
   if (end > RETURN_DELAY_NS) mdn_page_heap_return(&core->space.pages, end - RETURN_DELAY_NS);
@@ -134,12 +135,21 @@ static __attribute__((noinline)) void collect_with_registers(void *context, cons
   log_collection(heap, attempt, before, pinned_before);
 }
 
-midden_status mdn_heap_collect(midden_heap *heap, enum cause cause, bool minor) {
-  if (!heap->collector->collect) return MIDDEN_UNSUPPORTED;
-  minor = minor && heap->core.generational && !heap->core.remembered.overflowed;
-  struct attempt attempt = {heap, cause, minor, MIDDEN_OK};
+static midden_status collect_with(midden_heap *heap, const struct collector *collector, enum cause cause, bool minor) {
+  if (!collector || !collector->collect) return MIDDEN_UNSUPPORTED;
+  struct attempt attempt = {heap, collector, cause, minor, MIDDEN_OK};
   mdn_registers_call(collect_with_registers, &attempt);
   return attempt.status;
+}
+
+midden_status mdn_heap_collect(midden_heap *heap, enum cause cause, bool minor) {
+  minor = minor && heap->core.generational && !heap->core.remembered.overflowed;
+  return collect_with(heap, heap->collector, cause, minor);
+}
+
+midden_status mdn_heap_collect_last_resort(midden_heap *heap) {
+  const char *name = heap->collector->last_resort;
+  return collect_with(heap, name ? mdn_collector_named(name) : NULL, CAUSE_EMERGENCY, false);
 }
 
 midden_status midden_collect(midden_mutator *face, midden_collection collection) {

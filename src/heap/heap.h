@@ -82,6 +82,9 @@ void mdn_heap_flush(midden_heap *heap);
 /* Collects. May be called from anywhere that mdn_heap_enter allows. */
 midden_status mdn_heap_collect(midden_heap *heap, enum cause cause, bool minor);
 
+/* When that was not enough: collects with the collector's last resort. post: UNSUPPORTED if it has none. */
+midden_status mdn_heap_collect_last_resort(midden_heap *heap);
+
 /* Pacing. */
 void mdn_pacing_open(midden_heap *heap);
 void mdn_pacing_after(midden_heap *heap, bool minor, uint64_t pause_ns);
