@@ -61,7 +61,7 @@ static void check_counters(const naive *here) {
   const struct page_heap *heap = &here->space.pages;
   EXPECT(heap->used_pages == count_state(here, TAKEN), "%zu used pages", heap->used_pages);
   EXPECT(heap->dirty_pages == count_state(here, DIRTY), "%zu dirty pages", heap->dirty_pages);
-  EXPECT(heap->used_pages + heap->dirty_pages <= heap->limit_pages, "above the limit");
+  EXPECT(heap->used_pages <= heap->limit_pages && heap->used_pages + heap->dirty_pages <= page_heap_most_backed(heap), "above the limit");
   EXPECT(heap->frontier == here->frontier, "frontier %zu, not %zu", heap->frontier, here->frontier);
   for (size_t page = 0; page < here->frontier; page++) {
     bool is_free = here->states[page] == DIRTY || here->states[page] == CLEAN;
@@ -185,9 +185,9 @@ START_TEST(the_limit_is_exact) {
   mdn_page_heap_give(&here->space.pages, 10, 1, 1);
   ck_assert_uint_eq(mdn_page_heap_take(&here->space.pages, 2, &zero), NO_PAGE);
   mdn_page_heap_give(&here->space.pages, 500, 1, 1);
-  /* Two free pages apart: a run of two comes from beyond, once their backing is given back. */
+  /* Two free pages apart: a run of two comes from beyond; what is backed may exceed the limit by a sixteenth. */
   ck_assert_uint_eq(mdn_page_heap_take(&here->space.pages, 2, &zero), LIMIT);
-  ck_assert_uint_eq(here->space.pages.dirty_pages, 0);
+  ck_assert_uint_le(here->space.pages.used_pages + here->space.pages.dirty_pages, LIMIT + LIMIT / 16);
   ck_assert_uint_eq(mdn_page_heap_take(&here->space.pages, 1, &zero), NO_PAGE);
   close_both(here);
 }

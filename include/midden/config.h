@@ -66,7 +66,8 @@ typedef void (*midden_report_function)(void *context, const char *line);
 typedef struct midden_config {
   char collector[24];           /* "mark-sweep", "mark-compact", "copying", "none" */
   midden_stack_mode stack;
-  size_t heap_limit;            /* bytes of cells (metadata comes on top); 0: the machine's memory */
+  size_t heap_limit;            /* bytes of cells; metadata comes on top, and free pages that are not yet
+                                   returned, at most a sixteenth; 0: the machine's memory */
   bool generational;            /* minor collections of what was allocated since the last one */
   size_t nursery;               /* bytes allocated between minor collections; 0: chosen by the heap */
   size_t heap_initial;          /* bytes allocated before the first collection */

@@ -22,12 +22,17 @@ struct page_heap {
   uint64_t *freed_at;          /* by chunk: when a page of it was last freed, 0 if none is dirty */
   size_t frontier;
   size_t usable;
-  size_t limit_pages;          /* pages in use and dirty together never exceed it */
+  size_t limit_pages;          /* pages in use never exceed it; nor do they with the dirty ones, by more than a 16th */
   size_t used_pages;
   size_t dirty_pages;          /* free and backed */
   size_t peak_pages;           /* highest used + dirty */
   uint64_t returned_pages;     /* given back to the system, ever */
 };
+
+/* The most pages that are backed, in use or dirty. */
+static inline size_t page_heap_most_backed(const struct page_heap *heap) {
+  return heap->limit_pages + heap->limit_pages / 16;
+}
 
 /* Takes `count` pages. post: the first page's index, and *zero says whether all of them read zero; or
  * NO_PAGE: the limit, the range or the system's memory is used up, and nothing has changed. */
