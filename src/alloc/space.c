@@ -7,7 +7,7 @@
 
 /* Where each table starts in the reservation, for a range of `pages` pages. */
 struct plan {
-  size_t page_map, alloc_bits, mark_bits, pin_bits, ranks, spans, free, dirty, freed_at, tree, end;
+  size_t page_map, alloc_bits, mark_bits, pin_bits, ranks, spans, free, dirty, freed_at, bare_chunks, tree, end;
   size_t leaves;
 };
 
@@ -31,6 +31,7 @@ static struct plan plan_tables(size_t pages) {
   plan.free = place(&end, covered / 8);
   plan.dirty = place(&end, covered / 8);
   plan.freed_at = place(&end, plan.leaves * sizeof(uint64_t));
+  plan.bare_chunks = place(&end, (plan.leaves + 63) / 64 * sizeof(uint64_t));
   plan.tree = place(&end, 2 * plan.leaves * sizeof(struct run_summary));
   plan.end = end;
   return plan;
@@ -61,6 +62,7 @@ static bool reserve(struct space *space, size_t pages) {
   space->pin_bits = (uint64_t *)(void *)(start + plan.pin_bits);
   space->ranks = (uint16_t *)(void *)(start + plan.ranks);
   space->spans = (struct span *)(void *)(start + plan.spans);
+  space->bare_chunks = (uint64_t *)(void *)(start + plan.bare_chunks);
   space->span_capacity = pages + 1;
   space->span_frontier = 1;
   struct page_heap *heap = &space->pages;
@@ -107,11 +109,22 @@ static struct span *take_descriptor(struct space *space) {
   struct span *span = space->unused_spans;
   if (span) {
     space->unused_spans = span->next;
+    space->unused_span_count--;
     return span;
   }
   /* One for each page suffices: a span has at least one. */
   CHECK(space->span_frontier < space->span_capacity);
   return &space->spans[space->span_frontier++];
+}
+
+/* Pages of these chunks come into use: their bitmaps are backed by the system as they are touched. */
+static void back_tables(struct space *space, size_t first, size_t pages) {
+  if (space->bare_chunk_count == 0) return;
+  for (size_t chunk = first / SUMMARY_CHUNK; chunk <= (first + pages - 1) / SUMMARY_CHUNK; chunk++) {
+    if (!bitmap_test(space->bare_chunks, chunk)) continue;
+    bitmap_clear(space->bare_chunks, chunk);
+    space->bare_chunk_count--;
+  }
 }
 
 struct span *mdn_space_take_span(struct space *space, uint16_t kind, unsigned size_class, size_t cell_size,
@@ -120,6 +133,7 @@ struct span *mdn_space_take_span(struct space *space, uint16_t kind, unsigned si
   size_t first = mdn_page_heap_take(&space->pages, pages, &zero);
   if (first == NO_PAGE) return NULL;
   struct span *span = take_descriptor(space);
+  back_tables(space, first, pages);
   bool large = size_class == SIZE_CLASS_LARGE;
   *span = (struct span){
       .start = space->base + (first << PAGE_SHIFT),
@@ -148,14 +162,60 @@ void mdn_space_give_span(struct space *space, struct span *span) {
   span->central = NULL;
   span->next = space->unused_spans;
   space->unused_spans = span;
+  space->unused_span_count++;
+}
+
+/* Bytes of each bitmap, and of the rank table, for one chunk of pages: whole pages of the system. */
+#define CHUNK_BITMAP_BYTES ((size_t)SUMMARY_CHUNK * GRANULES_PER_PAGE / 8)
+#define CHUNK_RANK_BYTES ((size_t)SUMMARY_CHUNK * WORDS_PER_PAGE * sizeof(uint16_t))
+
+/* Gives back the tables of a chunk in which every page is free: its bits are zero, and read so afterwards. */
+static void bare_chunk(struct space *space, size_t chunk) {
+  const midden_memory *memory = space->memory;
+  uint64_t *bitmaps[] = {space->alloc_bits, space->mark_bits, space->pin_bits};
+  for (size_t i = 0; i < sizeof bitmaps / sizeof bitmaps[0]; i++) {
+    memory->decommit(memory->context, (char *)bitmaps[i] + chunk * CHUNK_BITMAP_BYTES, CHUNK_BITMAP_BYTES);
+  }
+  memory->decommit(memory->context, (char *)space->ranks + chunk * CHUNK_RANK_BYTES, CHUNK_RANK_BYTES);
+  bitmap_set(space->bare_chunks, chunk);
+  space->bare_chunk_count++;
+}
+
+/* Lowers the frontier of the descriptors below those at its end that are unused, and links the others anew,
+ * lowest first, so that the table stays short. */
+static void shorten_span_table(struct space *space) {
+  size_t before = space->span_frontier;
+  while (space->span_frontier > 1 && space->spans[space->span_frontier - 1].state == SPAN_UNUSED) space->span_frontier--;
+  space->unused_spans = NULL;
+  space->unused_span_count = 0;
+  for (size_t i = space->span_frontier; i-- > 1;) {
+    if (space->spans[i].state != SPAN_UNUSED) continue;
+    space->spans[i].next = space->unused_spans;
+    space->unused_spans = &space->spans[i];
+    space->unused_span_count++;
+  }
+  uintptr_t low = round_up((uintptr_t)&space->spans[space->span_frontier], 4096);
+  uintptr_t high = round_up((uintptr_t)&space->spans[before], 4096);
+  if (low < high) space->memory->decommit(space->memory->context, (void *)low, high - low);
+}
+
+size_t mdn_space_return(struct space *space, uint64_t before, bool all) {
+  struct page_heap *heap = &space->pages;
+  size_t returned = mdn_page_heap_return(heap, before);
+  for (size_t chunk = 0; (chunk + 1) * SUMMARY_CHUNK <= heap->frontier; chunk++) {
+    bool free = heap->summary.tree[heap->summary.leaves + chunk].longest == SUMMARY_CHUNK;
+    if (free && heap->freed_at[chunk] == 0 && !bitmap_test(space->bare_chunks, chunk)) bare_chunk(space, chunk);
+  }
+  if (all && space->unused_span_count > space->span_frontier / 2) shorten_span_table(space);
+  return returned;
 }
 
 size_t mdn_space_metadata_bytes(const struct space *space) {
   size_t pages = space->pages.frontier;
-  size_t bytes = 3 * pages * (GRANULES_PER_PAGE / 8) + pages * sizeof(uint64_t) + pages / 4 +
-                 space->span_frontier * sizeof(struct span);
   size_t chunks = (pages + SUMMARY_CHUNK - 1) / SUMMARY_CHUNK;
-  return bytes + chunks * (2 * sizeof(struct run_summary) + sizeof(uint64_t));
+  size_t page_tables = pages * sizeof(uint64_t) + pages / 4 + chunks * (2 * sizeof(struct run_summary) + sizeof(uint64_t));
+  size_t bitmaps = 3 * pages * (GRANULES_PER_PAGE / 8) - space->bare_chunk_count * 3 * CHUNK_BITMAP_BYTES;
+  return page_tables + bitmaps + space->span_frontier * sizeof(struct span);
 }
 
 uintptr_t mdn_space_cell_at(const struct space *space, uintptr_t address) {

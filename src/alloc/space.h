@@ -30,7 +30,10 @@ struct space {
   uint16_t *ranks;           /* by 64 granules: compaction's rank table */
   struct span *spans;        /* by span index; entry 0 is unused */
   size_t span_capacity, span_frontier;
-  struct span *unused_spans;
+  struct span *unused_spans; /* below the frontier */
+  size_t unused_span_count;
+  uint64_t *bare_chunks;     /* bit: the bitmaps of these 512 free pages were given back; they read zero */
+  size_t bare_chunk_count;
   struct page_heap pages;
   struct span *touched;      /* spans that cells were taken from since the last collection: all that is young */
   uint64_t now;              /* the clock at the last collection or opening, for the delayed return */
@@ -53,7 +56,12 @@ struct span *mdn_space_take_span(struct space *space, uint16_t kind, unsigned si
 /* Gives a span back. pre: in no list, no alloc, mark or pin bit set. */
 void mdn_space_give_span(struct space *space, struct span *span);
 
-/* Bytes of side tables in use: what lies below the page heap's frontier. */
+/* Returns to the system the free pages of chunks in which nothing was freed since `before`, and the side tables
+ * of chunks that are free as a whole. `all`: also the descriptors of spans that are no more, as far as they are
+ * the last; this looks at every descriptor. post: the pages returned. */
+size_t mdn_space_return(struct space *space, uint64_t before, bool all);
+
+/* Bytes of side tables in use: what lies below the page heap's frontier, less what was given back. */
 size_t mdn_space_metadata_bytes(const struct space *space);
 
 static inline bool space_contains(const struct space *space, uintptr_t address) {

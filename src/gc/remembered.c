@@ -1,24 +1,25 @@
 /* The remembered set: see remembered.h. */
 #include "gc/remembered.h"
 
-/* Puts an object on the list. If the list cannot grow, the next collection must be a full one. */
-static void list_object(struct core *core, uintptr_t object) {
+/* Puts an object on the list. post: false if the list cannot grow: the next collection must be a full one. */
+static bool list_object(struct core *core, uintptr_t object) {
   struct remembered *remembered = &core->remembered;
   void *cells = remembered->cells;
   if (!mdn_arena_grow(&core->arena, &cells, &remembered->capacity, remembered->count + 1, sizeof(uintptr_t))) {
     remembered->overflowed = true;
-    return;
+    return false;
   }
   remembered->cells = cells;
   remembered->cells[remembered->count++] = object;
   core->figures.objects_remembered++;
+  return true;
 }
 
 static void remember_large(struct core *core, uintptr_t object, uintptr_t first, size_t bytes) {
   uint64_t *words = core->space.mark_bits + (space_granule(&core->space, object) >> 6);
   if (!(words[0] & LARGE_LISTED)) {
+    if (!list_object(core, object)) return;
     words[0] |= LARGE_LISTED;
-    list_object(core, object);
   }
   size_t low = (first - object) / CARD_BYTES, high = (first + bytes - 1 - object) / CARD_BYTES;
   for (size_t card = low; card <= high; card++) words[card] |= CARD_DIRTY;

@@ -126,7 +126,7 @@ static __attribute__((noinline)) void collect_with_registers(void *context, cons
   attempt->collector->collect(&collection);
   uint64_t end = mdn_os_clock();
   uint64_t pause_ns = end - core->space.now;
-  if (end > RETURN_DELAY_NS) mdn_page_heap_return(&core->space.pages, end - RETURN_DELAY_NS);
+  if (end > RETURN_DELAY_NS) mdn_space_return(&core->space, end - RETURN_DELAY_NS, !attempt->minor);
   measure(heap, attempt, pause_ns);
   mdn_pacing_after(heap, attempt->minor, pause_ns);
   midden_status after = run_hook(heap, heap->after_collection);
