@@ -31,12 +31,11 @@
 
 (define (with-exception-handler handler thunk)
   (let ((handlers (%handlers)))
-    (%set-handlers! (cons handler handlers))
+    (%install-handlers! (cons handler handlers))
     (let ((result (thunk)))
       (%set-handlers! handlers)
       result)))
 
-(define error-object-message error-object-message)
 (define (condition/report-string condition)
   (let ((port (open-output-string)))
     (display (error-object-message condition) port)

@@ -57,7 +57,13 @@ static value handlers(struct vm *vm, value *argv, int argc) { return (void)argv,
 static value set_handlers(struct vm *vm, value *argv, int argc) {
   (void)argc;
   vm->roots.handlers = argv[0];
-  heap_restore_ballast(vm); /* a handler was left: there may be memory again */
+  return UNSPECIFIED;
+}
+/* The same, where a program enters a with-exception-handler: it may count on catching errors. */
+static value install_handlers(struct vm *vm, value *argv, int argc) {
+  (void)argc;
+  heap_restore_ballast(vm);
+  vm->roots.handlers = argv[0];
   return UNSPECIFIED;
 }
 static value winders(struct vm *vm, value *argv, int argc) { return (void)argv, (void)argc, vm->roots.winders; }
@@ -196,6 +202,7 @@ const struct builtin control_builtins[] = {
     {"%procedure-arity", procedure_arity, 1, 1},
     {"%handlers", handlers, 0, 0},
     {"%set-handlers!", set_handlers, 1, 1},
+    {"%install-handlers!", install_handlers, 1, 1},
     {"%winders", winders, 0, 0},
     {"%set-winders!", set_winders, 1, 1},
     {"%continuation-winders", continuation_winders, 1, 1},

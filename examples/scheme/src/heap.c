@@ -84,6 +84,8 @@ static bool register_roots(struct vm *vm, midden_error *error) {
 }
 
 /* ---- 3. Opening and closing ---- */
+static void allocate_ballast(struct vm *vm);
+
 static bool prepare(struct vm *vm, const midden_config *config, const void *stack_bottom, midden_error *error) {
   if (midden_heap_open(config, &vm->heap, error) != MIDDEN_OK) return false;
   vm->mutator = midden_attach(vm->heap, stack_bottom, error);
@@ -93,9 +95,9 @@ static bool prepare(struct vm *vm, const midden_config *config, const void *stac
   if (!stack_open(vm) || !register_roots(vm, error)) return false;
   size_t limit = midden_heap_config(vm->heap)->heap_limit;
   vm->ballast_size = limit && limit < ((size_t)8 << 20) ? limit / 32 : (size_t)256 << 10;
-  vm->roots.out_of_memory = FALSE_VALUE;
+  vm->roots.ballast = FALSE_VALUE;
   if (!scheme_boot(vm)) return false;
-  heap_restore_ballast(vm);
+  allocate_ballast(vm);
   return true;
 }
 
@@ -134,13 +136,29 @@ value out_of_memory(struct vm *vm) {
   return FAIL;
 }
 
-void heap_restore_ballast(struct vm *vm) {
-  if (vm->roots.ballast != FALSE_VALUE) return;
+static void allocate_ballast(struct vm *vm) {
   struct bytevector *ballast =
       midden_alloc_sized(vm->mutator, vm->kinds[KIND_BYTEVECTOR], sizeof *ballast + vm->ballast_size);
-  if (!ballast) return; /* next time, perhaps */
+  if (!ballast) return;
   ballast->length = (int64_t)vm->ballast_size;
   vm->roots.ballast = tagged(ballast, TAG_OBJECT);
+}
+
+/* The ballast comes back when there is room for it and as much again; it must not take the very
+ * memory that a handler is using. To know costs a collection, so after each failure the next try
+ * is put off for twice as long. */
+void heap_restore_ballast(struct vm *vm) {
+  if (vm->roots.ballast != FALSE_VALUE) return;
+  if (vm->ballast_delay > 0) {
+    vm->ballast_delay--;
+    return;
+  }
+  heap_collect(vm);
+  midden_statistics statistics;
+  midden_statistics_read(vm->heap, &statistics);
+  if (statistics.used_bytes + 2 * vm->ballast_size <= statistics.limit_bytes) allocate_ballast(vm);
+  vm->ballast_backoff = vm->roots.ballast == FALSE_VALUE ? vm->ballast_backoff * 2 + 1 : 0;
+  vm->ballast_delay = vm->ballast_backoff;
 }
 
 void *heap_allocate(struct vm *vm, enum kind kind) {

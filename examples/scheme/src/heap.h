@@ -32,7 +32,7 @@ static inline void heap_store(struct vm *vm, void *object, value *slot, value v)
 }
 
 value out_of_memory(struct vm *vm);
-/* Tries to set memory aside again for the next time it runs out. */
+/* After memory ran out: tries to set some aside again for the next time. MAY COLLECT AND MOVE. */
 void heap_restore_ballast(struct vm *vm);
 
 void *heap_allocate(struct vm *vm, enum kind kind);

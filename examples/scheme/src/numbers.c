@@ -120,7 +120,7 @@ static int compare_mixed(int64_t x, double y) {
 }
 
 int number_compare(struct vm *vm, const char *name, value x, value y) {
-  if (!check_numbers(vm, strcmp(name, "==") ? name : "=", x, y)) return NUMBERS_NOT;
+  if (!check_numbers(vm, name, x, y)) return NUMBERS_NOT;
   if (are_fixnums(x, y)) return ((int64_t)x > (int64_t)y) - ((int64_t)x < (int64_t)y);
   if (is_fixnum(x)) return compare_mixed(fixnum_of(x), flonum_of(y));
   if (is_fixnum(y)) {

@@ -66,9 +66,9 @@ bool stack_grow(struct vm *vm, value *frame) {
   if (vm->overflowing) {
     fprintf(stderr, "error: the stack overflowed again while its overflow was being handled\n");
     vm->aborting = true;
+    return false;
   }
   vm->overflowing = true;
-  vm->top = vm->hard_limit < vm->top ? vm->hard_limit : vm->top;
   raise_error(vm, CONDITION_STACK, "recursion too deep", 0, NULL);
   return false;
 }

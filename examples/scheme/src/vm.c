@@ -182,13 +182,13 @@ not_procedure: /* culprit; pc and fp are the caller's */
 arity_differs: {
   const struct code *code = code_of(closure_of(frame[0])->code);
   fp = frame;
+  vm->top = frame_end(fp, argc);
   if (fp > vm->soft_limit && !stack_grow(vm, fp)) goto raise;
   if (code->arity == ARITY_OWN) {
     pc = code->instructions;
     DISPATCH();
   }
   int64_t required = code->arity < 0 ? -2 - code->arity : code->arity;
-  vm->top = frame_end(fp, argc);
   if (argc < required || code->arity >= 0) {
     raise_arity(vm, fp[0], (int)argc);
     goto raise;
@@ -201,6 +201,7 @@ arity_differs: {
 
 stack_full: /* the arity is right */
   fp = frame;
+  vm->top = frame_end(fp, argc);
   if (!stack_grow(vm, frame)) goto raise;
   pc = code_of(closure_of(fp[0])->code)->instructions;
   DISPATCH();

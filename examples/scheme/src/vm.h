@@ -118,6 +118,7 @@ struct vm {
   int exit_code;
   bool overflowing;   /* the stack's reserve is in use */
   size_t ballast_size;
+  unsigned ballast_delay, ballast_backoff; /* see heap_restore_ballast */
   const char *const *arguments; /* the program and its arguments */
   int argument_count;
 };
@@ -143,7 +144,8 @@ bool stack_open(struct vm *vm);
 void stack_close(struct vm *vm);
 /* Empties the stack. post: the frame to put the first procedure in. */
 value *stack_reset(struct vm *vm);
-/* Makes room for a frame at `frame`; false: the stack is exhausted, and an exception is set. */
+/* Makes room for a frame at `frame`; false: the stack is exhausted, and an exception is set.
+ * pre: vm->top covers what is live. */
 bool stack_grow(struct vm *vm, value *frame);
 /* Clears what lies above the live part, so that no stale reference is ever found there. */
 void stack_scrub(struct vm *vm);

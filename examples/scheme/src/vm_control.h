@@ -184,6 +184,7 @@ L_RETURN_IMMEDIATE:
   RETURN_VALUE(pc[2].constant);
 
 L_ENTER_LARGE: /* a frame that does not fit into the slack above the soft limit */
+  vm->top = frame_end(fp, 0);
   if (fp + pc[1].j.offset > vm->soft_limit && !stack_grow(vm, fp + pc[1].j.offset)) goto raise;
   NEXT(2);
 

@@ -24,7 +24,7 @@
       holds = flonum_of(x_) operator flonum_of(y_);                                                       \
     } else {                                                                                              \
       vm->top = frame_end(fp, 0);                                                                         \
-      int order = number_compare(vm, #operator, x_, y_);                                                  \
+      int order = number_compare(vm, "comparison", x_, y_);                                                \
       if (order == NUMBERS_NOT) goto raise;                                                               \
       holds = order != NUMBERS_UNORDERED && order operator 0;                                             \
     }                                                                                                     \

@@ -47,7 +47,7 @@
                                      (lambda () (abs -2305843009213693952)) (lambda () (expt 10 19)) (lambda () (arithmetic-shift 1 61))))
        '("integer overflow" "integer overflow" "integer overflow" "integer overflow" "integer overflow" "integer overflow" "integer overflow"))
 (check 'no-number (map error-of (list (lambda () (+ 1 'a)) (lambda () (< 'a 1)) (lambda () (* "2" 2)) (lambda () (- 'x)) (lambda () (sqrt -1))))
-       '("+: not a number" "<: not a number" "*: not a number" "-: not a number" "sqrt: complex numbers are not supported"))
+       '("+: not a number" "comparison: not a number" "*: not a number" "-: not a number" "sqrt: complex numbers are not supported"))
 
 ;; ---- booleans, equivalence ----
 (check 'eq (list (eq? 'a 'a) (eq? '() '()) (eq? "" 'a) (eq? 100 100) (eq? #\a #\a)) '(#t #t #f #t #t))

@@ -1,0 +1,62 @@
+;;; Circular and shared structure: equal?, write, and copies of it. Argument: sizes (default 20000).
+
+(import (scheme base) (scheme write) (scheme read))
+
+(define arguments (cdr (command-line)))
+(define size (if (null? arguments) 20000 (string->number (car arguments))))
+
+(define (circle n) (let ((l (iota n))) (set-cdr! (last-pair l) l) l))
+
+(write (equal? (circle 3) (circle 3)))
+(write (equal? (circle size) (circle size)))
+(write (equal? (circle 6) (let ((l (append (iota 6) (iota 6)))) (set-cdr! (last-pair l) l) l)))
+(write (equal? (circle 4) (circle 5)))
+(newline)
+
+(define (both-ways n)
+  ;; A doubly linked ring of vectors: #(number previous next).
+  (let ((nodes (list->vector (map (lambda (i) (vector i #f #f)) (iota n)))))
+    (do ((i 0 (+ i 1))) ((= i n) (vector-ref nodes 0))
+      (let ((a (vector-ref nodes i)) (b (vector-ref nodes (modulo (+ i 1) n))))
+        (vector-set! a 2 b)
+        (vector-set! b 1 a)))))
+(write (equal? (both-ways (quotient size 10)) (both-ways (quotient size 10))))
+(write (equal? (both-ways 5) (both-ways 6)))
+(newline)
+
+;; Sharing makes 2^60 paths through 60 pairs.
+(define (ladder n) (let loop ((n n) (x (list 'end))) (if (= n 0) x (loop (- n 1) (cons x x)))))
+(write (equal? (ladder 60) (ladder 60)))
+(write (equal? (ladder 60) (cons (ladder 59) (ladder 58))))
+(newline)
+
+(define (deep n) (let loop ((n n) (x '())) (if (= n 0) x (loop (- n 1) (list x)))))
+(write (equal? (deep size) (deep size)))
+(write (equal? (deep size) (deep (+ size 1))))
+(newline)
+
+(write (circle 3))
+(newline)
+(let ((v (vector 1 2 3)))
+  (vector-set! v 1 v)
+  (write v)
+  (newline)
+  (display (list v 'end))
+  (newline))
+(let* ((shared (list "shared")) (x (list shared shared)))
+  (write x)
+  (write-shared x)
+  (newline))
+(let ((x (list 1 2 3)))
+  (set-car! (cdr x) x)
+  (set-cdr! (cddr x) (cdr x))
+  (write x)
+  (newline))
+(define (written x) (call-with-output-string (lambda (port) (write x port))))
+(let ((again (read (open-input-string (written (circle 4))))))
+  (write (equal? again (circle 4)))
+  (write (list? again))
+  (newline))
+(write (string-length (written (deep size))))
+(write (equal? (deep size) (read (open-input-string (written (deep size))))))
+(newline)
