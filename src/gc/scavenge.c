@@ -26,7 +26,7 @@ struct mover {
   uint64_t *alloc_bits, *mark_bits;
   const struct kind *kinds;
   midden_word **queue; /* SLOT_QUEUE places */
-  size_t place;
+  unsigned head, queued;
 };
 
 ALWAYS_INLINE struct mover mover_of(struct core *core, midden_word **queue) {
@@ -39,6 +39,7 @@ ALWAYS_INLINE struct mover mover_of(struct core *core, midden_word **queue) {
                         space->mark_bits,
                         core->kinds.kinds,
                         queue,
+                        0,
                         0};
 }
 
@@ -75,33 +76,24 @@ ALWAYS_INLINE void mover_scavenge(const struct mover *mover, midden_word *slot, 
   if (!(entry & PAGE_LEAF)) tracer_push(&mover->core->tracer, mark_entry_of(offset, entry));
 }
 
-/* Has the slot's target fetched, and does the slot that has waited longest. */
+ALWAYS_INLINE void mover_scavenge_oldest(struct mover *mover, bool plain) {
+  midden_word *slot = mover->queue[mover->head];
+  mover->head = (mover->head + 1) % SLOT_QUEUE;
+  mover->queued--;
+  mover_scavenge(mover, slot, plain);
+}
+
+/* Has the slot's target fetched, and does the slot that has waited longest if the queue is full. */
 ALWAYS_INLINE void mover_enqueue(struct mover *mover, midden_word *slot, bool plain) {
   size_t offset;
   if (!mover_offset(mover, *slot, plain, &offset)) return;
   __builtin_prefetch((const void *)(mover->base + offset));
-  midden_word *oldest = mover->queue[mover->place];
-  mover->queue[mover->place] = slot;
-  mover->place = (mover->place + 1) % SLOT_QUEUE;
-  if (oldest) mover_scavenge(mover, oldest, plain);
+  if (mover->queued == SLOT_QUEUE) mover_scavenge_oldest(mover, plain);
+  mover->queue[(mover->head + mover->queued++) % SLOT_QUEUE] = slot;
 }
 
 ALWAYS_INLINE void mover_enqueue_range(struct mover *mover, midden_word *first, midden_word *end, bool plain) {
   for (; first < end; first++) mover_enqueue(mover, first, plain);
-}
-
-/* Does all waiting slots. post: whether there were any. */
-ALWAYS_INLINE bool mover_finish_queue(struct mover *mover, bool plain) {
-  bool any = false;
-  for (size_t i = 0; i < SLOT_QUEUE; i++) {
-    midden_word *slot = mover->queue[mover->place];
-    mover->queue[mover->place] = NULL;
-    mover->place = (mover->place + 1) % SLOT_QUEUE;
-    if (!slot) continue;
-    any = true;
-    mover_scavenge(mover, slot, plain);
-  }
-  return any;
 }
 
 /* ---- outside the loop: roots, trace functions, rare layouts ---- */
@@ -174,7 +166,9 @@ ALWAYS_INLINE void scavenge_all_as(struct scavenger *scavenger, bool plain) {
   for (;;) {
     if (tracer->stack.depth) {
       scan_entry(scavenger, &mover, tracer->stack.entries[--tracer->stack.depth], plain);
-    } else if (!mover_finish_queue(&mover, plain)) {
+    } else if (mover.queued > 0) {
+      mover_scavenge_oldest(&mover, plain);
+    } else {
       if (tracer->portion_count == 0) return;
       scan_portion_of(&mover, tracer, plain);
     }

@@ -173,23 +173,21 @@ ALWAYS_INLINE void prefetch(const struct marker *marker, mark_entry entry) {
 
 ALWAYS_INLINE void drain(struct tracer *tracer, bool plain) {
   struct marker marker = marker_load(tracer);
-  mark_entry queue[TRACER_QUEUE] = {0}; /* no cell has the entry 0: kinds start at 1 */
-  size_t place = 0, queued = 0;
+  mark_entry queue[TRACER_QUEUE];
+  unsigned head = 0, queued = 0;
   for (;;) {
-    mark_entry entry = 0;
-    if (marker.top > marker.bottom) {
-      entry = *--marker.top;
+    while (queued < TRACER_QUEUE && marker.top > marker.bottom) {
+      mark_entry entry = *--marker.top;
       prefetch(&marker, entry);
-      queued++;
-    } else if (queued == 0) {
+      queue[(head + queued++) % TRACER_QUEUE] = entry;
+    }
+    if (queued == 0) {
       if (tracer->portion_count == 0) break;
       scan_portion(&marker, plain);
       continue;
     }
-    mark_entry next = queue[place];
-    queue[place] = entry;
-    place = (place + 1) % TRACER_QUEUE;
-    if (!next) continue;
+    mark_entry next = queue[head];
+    head = (head + 1) % TRACER_QUEUE;
     queued--;
     marker_scan(&marker, next, plain);
   }
