@@ -39,7 +39,8 @@ class Axes:
         self.x_most, self.y_most = x_most or 1, y_most or 1
 
     def place(self, x, y):
-        return (LEFT + (WIDTH - LEFT - RIGHT) * x / self.x_most, HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * y / self.y_most)
+        wide, tall = WIDTH - LEFT - RIGHT, HEIGHT - BOTTOM - TOP
+        return LEFT + wide * x / self.x_most, HEIGHT - BOTTOM - tall * y / self.y_most
 
     def frame(self, x_name, y_name):
         parts = [f'<text x="{(WIDTH + LEFT) / 2}" y="{HEIGHT - 6}" text-anchor="middle">{x_name}</text>',
@@ -135,8 +136,9 @@ def rows(records):
     lines = ["<tr>" + "".join(f"<th>{name}</th>" for name in head) + "</tr>"]
     for r in records:
         cells = (r["contestant"], text.heap_name(r), text.number(r["cpu_s"], 3), text.number(r["wall_s"], 3),
-                 text.number(r["cpu_to_boehm"]), text.number(r["cpu_to_malloc"]), text.number(r["peak_rss_kib"] / 1024, 0),
-                 text.number(r["collections"], 0), text.number(r["longest_pause_ms"]), r["status"], text.figures_text(r))
+                 text.number(r["cpu_to_boehm"]), text.number(r["cpu_to_malloc"]),
+                 text.number(r["peak_rss_kib"] / 1024, 0), text.number(r["collections"], 0),
+                 text.number(r["longest_pause_ms"]), r["status"], text.figures_text(r))
         kind = "" if r["correct"] else ' class="wrong"'
         lines.append(f"<tr{kind}>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>")
     return "<table>" + "".join(lines) + "</table>"

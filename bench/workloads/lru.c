@@ -168,7 +168,7 @@ static SHIM_NOINLINE bool run(uint64_t capacity, uint64_t *checksum) {
   struct entry **array = shim_allocate_array(array_kind, buckets);
   shim_store(cache, &cache->buckets, array);
   cache->mask = buckets - 1;
-  uint64_t requests = capacity * 40, hits = 0, wrong = 0;
+  uint64_t requests = capacity * 20, hits = 0, wrong = 0;
   for (uint64_t i = 0; i < requests; i++) {
     unsigned result = request(cache, capacity);
     hits += result == 1;
