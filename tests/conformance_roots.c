@@ -41,6 +41,8 @@ START_TEST(single_slots) {
 }
 END_TEST
 
+static void scan_slot(midden_visitor *visitor, void *context) { midden_visit(visitor, context); }
+
 /* NULL, immediates, and a new value later: a slot is looked at when collecting, not when added. */
 START_TEST(slots_change_freely) {
   world here;
@@ -79,6 +81,31 @@ START_TEST(two_slots_with_one_object) {
   }
   ck_assert_int_eq(midden_root_remove(here.heap, &slots[2]), MIDDEN_OK);
   ck_assert_int_eq(midden_root_remove(here.heap, &slots[0]), MIDDEN_OK);
+  world_close(&here);
+}
+END_TEST
+
+/* One slot registered twice, alone and in a range: it is rewritten once, not forwarded twice. Objects next
+ * to each other make that show: the new place of one is the old place of another. */
+START_TEST(one_slot_registered_twice) {
+  world here;
+  world_open(&here, _i, NULL);
+  enum { COUNT = 200 };
+  for (size_t i = 0; i < COUNT; i++) ck_assert_int_eq(midden_root_add(here.heap, &here.slots[i]), MIDDEN_OK);
+  ck_assert_int_eq(midden_root_scanner_add(here.heap, scan_slot, &here.slots[7]), MIDDEN_OK);
+  for (size_t round = 0; round < 5; round++) {
+    for (size_t i = 0; i < COUNT; i++) here.slots[i] = (uintptr_t)world_leaf(&here, TARGET_BYTES, i);
+    /* Gaps of every width, so that whatever slides slides onto another's place. */
+    for (size_t i = round % 3; i < COUNT; i += 2 + round) here.slots[i] = 0;
+    disturb(&here);
+    for (size_t i = 0; i < COUNT; i++)
+      if (here.slots[i] != 0) EXPECT_LEAF((void *)here.slots[i], TARGET_BYTES, i);
+  }
+  for (size_t i = 0; i < COUNT; i++) ck_assert_int_eq(midden_root_remove(here.heap, &here.slots[i]), MIDDEN_OK);
+  /* The first slot's address is the range's as well: the newest goes first, the range is still there. */
+  here.slots[1] = (uintptr_t)world_leaf(&here, TARGET_BYTES, 1);
+  disturb(&here);
+  EXPECT_LEAF((void *)here.slots[1], TARGET_BYTES, 1);
   world_close(&here);
 }
 END_TEST
@@ -330,6 +357,7 @@ int main(void) {
       {single_slots, ANYWHERE},
       {slots_change_freely, ANYWHERE},
       {two_slots_with_one_object, ANYWHERE},
+      {one_slot_registered_twice, ANYWHERE},
       {ranges, ANYWHERE},
       {scanners, ANYWHERE},
       {two_scanners, ANYWHERE},

@@ -102,6 +102,50 @@ START_TEST(traced_by_range) {
 }
 END_TEST
 
+/* References that the host keeps encoded: decoded into a local, visited, encoded again if it has changed. */
+#define ENCODED(word) ((word) ^ UINT64_C(0xa5a5a5a5a5a5a5a5))
+
+static void trace_encoded(void *object, size_t size, midden_visitor *visitor, void *context) {
+  record *traced = object;
+  (void)size;
+  (void)context;
+  for (size_t i = 0; i < traced->count; i++) {
+    midden_word decoded = ENCODED(traced->words[i]), before = decoded;
+    midden_visit(visitor, &decoded);
+    if (decoded != before) traced->words[i] = ENCODED(decoded);
+  }
+}
+
+START_TEST(encoded_references) {
+  world here;
+  world_open(&here, _i, NULL);
+  midden_kind kind = define(&here, &(midden_shape){.name = "encoded", .refs = MIDDEN_REFS_TRACE, .trace = trace_encoded});
+  enum { OBJECTS = 20, WORDS = 9 };
+  for (size_t i = 0; i < OBJECTS; i++) {
+    record *made = midden_alloc_sized(here.mutator, kind, sizeof(record) + WORDS * sizeof(midden_word));
+    ck_assert_ptr_nonnull(made);
+    here.slots[i] = (uintptr_t)made;
+    for (size_t w = 0; w < WORDS; w++) {
+      void *target = world_leaf(&here, TARGET_BYTES, i * WORDS + w);
+      made = (record *)here.slots[i];
+      made->words[w] = ENCODED((uintptr_t)target);
+      made->count = w + 1;
+      midden_written(here.mutator, made, &made->words[w], 1);
+    }
+  }
+  for (int round = 0; round < ROUNDS; round++) {
+    world_churn(&here, 20);
+    world_collect(&here);
+    for (size_t i = 0; i < OBJECTS; i++)
+      for (size_t w = 0; w < WORDS; w++) {
+        const record *made = (const record *)here.slots[i];
+        EXPECT_LEAF((const void *)ENCODED(made->words[w]), TARGET_BYTES, i * WORDS + w);
+      }
+  }
+  world_close(&here);
+}
+END_TEST
+
 /* words[0] is visited as an edge, words[1] pinned, words[2..] as ambiguous. */
 static void trace_pinning(void *object, size_t size, midden_visitor *visitor, void *context) {
   record *traced = object;
@@ -245,6 +289,7 @@ int main(void) {
   const test_entry tests[] = {
       {traced_edge_by_edge, ANYWHERE},
       {traced_by_range, ANYWHERE},
+      {encoded_references, ANYWHERE},
       {pins_found_while_tracing, ANYWHERE},
       {layout_ambiguous, ANYWHERE},
       {layout_ambiguous_with_noise, ANYWHERE},
