@@ -20,7 +20,7 @@ enum {
   STACK_RETURNED = 1 << 20 /* bytes: what is above the stack goes back to the system if it is more */
 };
 
-static const size_t stack_sizes[] = {(size_t)256 << 20, (size_t)64 << 20, (size_t)8 << 20};
+static const size_t stack_sizes[] = {(size_t)128 << 20, (size_t)64 << 20, (size_t)8 << 20};
 
 bool stack_open(struct vm *vm) {
   for (size_t i = 0; i < sizeof stack_sizes / sizeof stack_sizes[0]; i++) {
