@@ -99,7 +99,7 @@ def readme_table(records, multiple):
         limited = [record for record in group if is_midden(record)]
         best, sweep, boehm = best_of(limited), by_name(group, "midden/mark-sweep"), by_name(group, "boehm")
         rows.append((name, number(group[0]["live_bytes"] / 1e6, 1), number(boehm and boehm["cpu_s"]),
-                     number(sweep and sweep["cpu_to_boehm"]), number(best and best["cpu_to_boehm"]),
+                     number(sweep and sweep["cpu_to_boehm"]) or "–", number(best and best["cpu_to_boehm"]) or "–",
                      number(best and best["cpu_to_malloc"]) or "–", short_name(best)))
     return rows_text(rows)
 
@@ -110,9 +110,9 @@ def write_readme(path, records, multiple, command, machine):
         text = file.read()
     rounds = statistics.mode(record["rounds"] for record in records)
     block = (f"{BEGIN}. Written by the command below. -->\n"
-             f"`{command}`, medians of {rounds} rounds, on {machine}; CPU time, with the conservative stack, in heaps "
-             f"of {multiple:g} times\nthe live size; less than 1 is quicker. "
-             "Method and settings: [docs/benchmarks.md](docs/benchmarks.md).\n\n"
+             f"`{command}`, medians of {rounds} rounds, on {machine}.\nCPU time with the conservative stack, in heaps "
+             f"of {multiple:g} times the live size; less than 1 is quicker; –: one of\nthe two ran out of memory, or "
+             "cannot run it. Method and settings: [docs/benchmarks.md](docs/benchmarks.md).\n\n"
              f"{readme_table(records, multiple)}\n{END}")
     replaced, count = re.subn(re.escape(BEGIN) + ".*?" + re.escape(END), lambda _: block, text, flags=re.DOTALL)
     if count != 1:
