@@ -53,6 +53,37 @@ START_TEST(large_objects_by_interior_words) {
 }
 END_TEST
 
+/* A kind of fixed size may be large: every layout, both ways of allocating. */
+START_TEST(large_kinds_of_fixed_size) {
+  world here;
+  world_open(&here, _i, NULL);
+  const midden_shape shapes[] = {
+      {.name = "all", .size = 40000, .refs = MIDDEN_REFS_ALL},
+      {.name = "bitmap", .size = 50000, .refs = MIDDEN_REFS_BITMAP, .bitmap = UINT64_C(0x8000000000000001)},
+      {.name = "none", .size = 60000},
+  };
+  for (size_t s = 0; s < COUNT_OF(shapes); s++) {
+    midden_kind kind = midden_kind_define(here.heap, &shapes[s], NULL);
+    ck_assert_uint_ne(kind.id, 0);
+    for (size_t i = 0; i < 6; i++) {
+      midden_word *object =
+          i % 2 ? midden_alloc(here.mutator, kind) : midden_alloc_sized(here.mutator, kind, shapes[s].size - i);
+      ck_assert_ptr_nonnull(object);
+      ck_assert_uint_eq(midden_kind_of(here.heap, object), kind.id);
+      ck_assert_uint_ge(midden_size_of(here.heap, object), shapes[s].size);
+      for (size_t w = 0; w < shapes[s].size / 8; w++) EXPECT(object[w] == 0, "word %zu of a new object", w);
+      here.slots[i] = (uintptr_t)object;
+      void *target = world_leaf(&here, 40, i);
+      midden_store(here.mutator, object, &object[63], target);
+    }
+    disturb(&here);
+    for (size_t i = 0; i < 6 && shapes[s].refs != MIDDEN_REFS_NONE; i++)
+      EXPECT_LEAF((const void *)((midden_word *)here.slots[i])[63], 40, i);
+  }
+  world_close(&here);
+}
+END_TEST
+
 /* Pages of dead large objects serve new ones, of other sizes too. */
 START_TEST(large_pages_are_reused) {
   world here;
@@ -227,6 +258,7 @@ int main(void) {
   const test_entry tests[] = {
       {large_leaves_stay, ANYWHERE},
       {large_objects_by_interior_words, ANYWHERE},
+      {large_kinds_of_fixed_size, ANYWHERE},
       {large_pages_are_reused, COLLECTING},
       {vector_of_a_million, CALM | ONE_GENERATION},
       {list_of_a_million, CALM},
