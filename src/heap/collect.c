@@ -142,9 +142,33 @@ static midden_status collect_with(midden_heap *heap, const struct collector *col
   return attempt.status;
 }
 
+static size_t free_bytes(const midden_heap *heap) {
+  const struct page_heap *pages = &heap->core.space.pages;
+  return (pages->limit_pages - pages->used_pages) << PAGE_SHIFT;
+}
+
+/* Whether survivors that were left in place, for want of room to copy them, keep half of the pages that
+ * should be free. Collecting in the same way again would free little each time. */
+static bool is_shredded(const midden_heap *heap) {
+  size_t limit = heap->config.heap_limit, live = heap->core.figures.live_bytes;
+  return heap->core.no_room && live < limit && free_bytes(heap) < (limit - live) / 2;
+}
+
+/* The collector for a full collection: the last resort if the heap is shredded and there is still no room. */
+static const struct collector *choose(midden_heap *heap) {
+  const char *name = heap->collector->last_resort;
+  if (!name || !heap->shredded || free_bytes(heap) >= heap->core.figures.live_bytes) return heap->collector;
+  const struct collector *last_resort = mdn_collector_named(name);
+  return last_resort ? last_resort : heap->collector;
+}
+
 midden_status mdn_heap_collect(midden_heap *heap, enum cause cause, bool minor) {
   minor = minor && heap->core.generational && !heap->core.remembered.overflowed;
-  return collect_with(heap, heap->collector, cause, minor);
+  if (minor) return collect_with(heap, heap->collector, cause, true);
+  const struct collector *collector = choose(heap);
+  midden_status status = collect_with(heap, collector, cause, false);
+  if (collector == heap->collector) heap->shredded = is_shredded(heap);
+  return status;
 }
 
 midden_status mdn_heap_collect_last_resort(midden_heap *heap) {

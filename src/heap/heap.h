@@ -58,6 +58,7 @@ struct midden_heap {
   uintptr_t thread;
   struct mutator *detached; /* their memory, kept so that a use of one is noticed */
   bool collecting;
+  bool shredded; /* a moving collector found no room, and what it left in place keeps half of what should be free */
   struct pacing pacing;
   struct stress_state stress;
   struct heap_figures figures;
