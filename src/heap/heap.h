@@ -20,6 +20,8 @@ struct pacing {
   size_t threshold;
   size_t nursery;         /* generational: bytes until the next collection */
   size_t live_before;     /* generational: live bytes after the last collection */
+  double minor_cost, full_cost; /* generational, smoothed: nanoseconds of pause for each byte freed; 0: not known */
+  unsigned minors_off;    /* generational: full collections to come before minor ones are tried again */
   size_t full_threshold;  /* generational: live bytes at which the next collection is a full one */
   uint64_t mutator_since; /* clock at the end of the last collection */
   double allocation_rate; /* smoothed, bytes per second */

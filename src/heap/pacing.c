@@ -14,6 +14,10 @@
 /* The nursery, where the host leaves it to the heap: it should fit the processor's second-level cache. */
 #define NURSERY_LEAST ((size_t)2 << 20)
 #define NURSERY_LIVE_SHARE 16
+/* Minor collections stop for a while when they free a byte at more than this multiple of what a full one takes;
+ * the rest is what the mutator gains from allocating in a small area. */
+#define MINOR_COST_MOST 1.5
+#define MINORS_OFF 8 /* full collections */
 
 void mdn_pacing_open(midden_heap *heap) {
   struct pacing *pacing = &heap->pacing;
@@ -59,7 +63,7 @@ static size_t room(const midden_heap *heap, size_t live) {
 bool mdn_pacing_minor(const midden_heap *heap, enum cause cause) {
   if (!heap->core.generational) return false;
   if (cause == CAUSE_STRESS) return heap->figures.stress_collections % STRESS_FULL != STRESS_FULL - 1;
-  return heap->core.figures.live_bytes < heap->pacing.full_threshold;
+  return heap->pacing.minors_off == 0 && heap->core.figures.live_bytes < heap->pacing.full_threshold;
 }
 
 /* Generational: the bytes until the next collection. Where the host leaves it to the heap, it starts at what
@@ -90,6 +94,21 @@ static size_t full_growth(midden_heap *heap) {
   return size_maximum(threshold, THRESHOLD_LEAST);
 }
 
+/* Whether minor collections pay, by what both kinds of collection have cost lately for each byte that they
+ * freed. With full ones alone, each would free about what is allocated between two. */
+static void weigh_minors(midden_heap *heap, bool minor, uint64_t pause_ns) {
+  struct pacing *pacing = &heap->pacing;
+  size_t used = pacing->live_before + pacing->allocated, live = heap->core.figures.live_bytes;
+  double freed = !minor ? (double)full_growth(heap) : used > live ? (double)(used - live) : 1;
+  double *cost = minor ? &pacing->minor_cost : &pacing->full_cost;
+  *cost = smooth(*cost, (double)pause_ns / freed);
+  if (!minor && pacing->minors_off > 0) {
+    if (--pacing->minors_off == 0) pacing->minor_cost = 0; /* try anew */
+  } else if (minor && pacing->full_cost > 0 && pacing->minor_cost > MINOR_COST_MOST * pacing->full_cost) {
+    pacing->minors_off = MINORS_OFF;
+  }
+}
+
 void mdn_pacing_after(midden_heap *heap, bool minor, uint64_t pause_ns) {
   struct pacing *pacing = &heap->pacing;
   uint64_t now = mdn_os_clock();
@@ -104,7 +123,10 @@ void mdn_pacing_after(midden_heap *heap, bool minor, uint64_t pause_ns) {
     pacing->full_threshold = heap->core.figures.live_bytes + pacing->threshold;
   }
   if (heap->core.generational) {
+    weigh_minors(heap, minor, pause_ns);
     adapt_nursery(heap, minor);
+  }
+  if (heap->core.generational && pacing->minors_off == 0) {
     /* The full collection is made when a minor one has found the old space grown, so there must be room
      * for the nursery until then. */
     size_t limit = heap->config.heap_limit, used = heap->core.figures.live_bytes;
