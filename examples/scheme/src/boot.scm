@@ -44,20 +44,25 @@
     (get-output-string port)))
 
 ;; (guard (e clause ...) body ...): `handler` takes the condition, and a thunk that raises it again
-;; where it was raised.
+;; where it was raised. To be able to go back there is to capture that continuation, which takes memory
+;; in proportion to the stack: when memory has run out, the condition is raised again from the guard.
 (define (%guard body handler)
   ((call/cc
     (lambda (guard-continuation)
+      (define (handle condition)
+        (if (out-of-memory-error? condition)
+            (guard-continuation
+             (lambda () (handler condition (lambda () (raise-continuable condition)))))
+            ((call/cc
+              (lambda (raise-continuation)
+                (guard-continuation
+                 (lambda ()
+                   (handler condition
+                            (lambda ()
+                              (raise-continuation
+                               (lambda () (raise-continuable condition))))))))))))
       (with-exception-handler
-       (lambda (condition)
-         ((call/cc
-           (lambda (raise-continuation)
-             (guard-continuation
-              (lambda ()
-                (handler condition
-                         (lambda ()
-                           (raise-continuation
-                            (lambda () (raise-continuable condition)))))))))))
+       handle
        (lambda ()
          (let ((result (body)))
            (guard-continuation (lambda () result)))))))))

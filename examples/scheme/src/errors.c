@@ -92,7 +92,7 @@ static void report_chain(struct chain *chain, value *frame) {
   while (frame && frame > vm->base) {
     report_frame(chain, frame[0]);
     if (frame == vm->base + LINKAGE) break;
-    frame = (value *)((char *)frame - frame[-1]);
+    frame -= frame[-1] / sizeof(value);
   }
   value segment = vm->roots.segment;
   int64_t height = fixnum_of(vm->roots.height);

@@ -144,6 +144,14 @@ static void allocate_ballast(struct vm *vm) {
   vm->roots.ballast = tagged(ballast, TAG_OBJECT);
 }
 
+/* A frame of its own: a large local that is not yet written, in a function that collects, would
+ * have the conservative scan find what earlier calls left in that part of the stack. */
+static __attribute__((noinline)) bool has_room(struct vm *vm, size_t size) {
+  midden_statistics statistics;
+  midden_statistics_read(vm->heap, &statistics);
+  return statistics.used_bytes + size <= statistics.limit_bytes;
+}
+
 /* The ballast comes back when there is room for it and as much again; it must not take the very
  * memory that a handler is using. To know costs a collection, so after each failure the next try
  * is put off for twice as long. */
@@ -154,9 +162,7 @@ void heap_restore_ballast(struct vm *vm) {
     return;
   }
   heap_collect(vm);
-  midden_statistics statistics;
-  midden_statistics_read(vm->heap, &statistics);
-  if (statistics.used_bytes + 2 * vm->ballast_size <= statistics.limit_bytes) allocate_ballast(vm);
+  if (has_room(vm, 2 * vm->ballast_size)) allocate_ballast(vm);
   vm->ballast_backoff = vm->roots.ballast == FALSE_VALUE ? vm->ballast_backoff * 2 + 1 : 0;
   vm->ballast_delay = vm->ballast_backoff;
 }

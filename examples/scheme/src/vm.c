@@ -135,7 +135,7 @@ static int64_t spread_values(struct vm *vm, value *to, value v) {
     value distance_ = fp[-1];                                                                             \
     pc = (const union word *)fp[-2];                                                                      \
     fp[-2] = result_;                                                                                     \
-    fp = (value *)((char *)fp - distance_);                                                               \
+    fp -= distance_ / sizeof(value);                                                                      \
     DISPATCH();                                                                                           \
   } while (0)
 

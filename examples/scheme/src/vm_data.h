@@ -65,7 +65,7 @@ L_VECTOR_REF: {
   /* As unsigned words, a fixnum index is in range exactly if it is below the fixnum length. */
   if (MIDDEN_UNLIKELY(!is_fixnum(index) || index >= vector_of(v)->length))
     TYPE_ERROR("vector-ref: index out of range", index);
-  R(A) = *(value *)((char *)vector_of(v)->items + index * 2);
+  R(A) = vector_of(v)->items[index >> 2];
   NEXT(2);
 }
 
