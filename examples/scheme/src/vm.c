@@ -138,6 +138,17 @@ static int64_t spread_values(struct vm *vm, value *to, value v) {
     fp -= distance_ / sizeof(value);                                                                      \
     DISPATCH();                                                                                           \
   } while (0)
+/* Hands a result to the innermost captured frame. (The address of pc itself must not be taken: it
+ * would have to live in memory.) */
+#define RESUME(v)                                                                                         \
+  do {                                                                                                    \
+    value result_ = (v);                                                                                  \
+    const union word *resume_at_;                                                                         \
+    fp = continuation_resume(vm, &resume_at_, result_);                                                   \
+    if (!fp) return result_;                                                                              \
+    pc = resume_at_;                                                                                      \
+    DISPATCH();                                                                                           \
+  } while (0)
 
 static value run(struct entry *entry) {
   static const void *const labels[] = {

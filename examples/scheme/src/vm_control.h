@@ -190,7 +190,5 @@ L_ENTER_LARGE: /* a frame that does not fit into the slack above the soft limit 
 
 L_UNDERFLOW: { /* the last frame on the stack returned, and left its result at the base */
   value result = vm->base[0];
-  fp = continuation_resume(vm, &pc, result);
-  if (!fp) return result;
-  DISPATCH();
+  RESUME(result);
 }

@@ -77,17 +77,13 @@ L_CONTINUATION_ENTRY: { /* a continuation was called: through dynamic-wind's pro
   }
   value result = R(1);
   continuation_install(vm, fp[0]);
-  fp = continuation_resume(vm, &pc, result);
-  if (!fp) return result;
-  DISPATCH();
+  RESUME(result);
 }
 
 L_RESUME_ENTRY: { /* (%resume continuation value): the rest of it, winders done */
   value result = R(2);
   continuation_install(vm, R(1));
-  fp = continuation_resume(vm, &pc, result);
-  if (!fp) return result;
-  DISPATCH();
+  RESUME(result);
 }
 
 L_TAIL_CALL_VALUES: {
