@@ -6,17 +6,8 @@
 #include "gc/collector.h"
 #include "heap/heap.h"
 
-midden_status mdn_config_check(const midden_config *config, midden_error *error) {
-  const struct collector *collector = mdn_collector_named(config->collector);
-  if (!collector) {
-    char accepted[160];
-    mdn_collector_list(accepted, sizeof accepted);
-    return mdn_error(error, MIDDEN_BAD_OPTION, "collector \"%.23s\" is not in this build; there are %s",
-                     config->collector, accepted);
-  }
-  if (config->heap_limit && config->heap_limit < 8 * PAGE_BYTES) {
-    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "heap-limit is %zu bytes; it must be at least 64K", config->heap_limit);
-  }
+/* Values that only a host's code can set wrong. */
+static midden_status check_enumerations(const midden_config *config, midden_error *error) {
   if ((unsigned)config->stack > MIDDEN_STACK_PRECISE) {
     return mdn_error(error, MIDDEN_BAD_ARGUMENT, "stack is %u, which is no midden_stack_mode", (unsigned)config->stack);
   }
@@ -30,6 +21,22 @@ midden_status mdn_config_check(const midden_config *config, midden_error *error)
     return mdn_error(error, MIDDEN_BAD_ARGUMENT, "verify is %u, which is no midden_verify_mode",
                      (unsigned)config->verify);
   }
+  return MIDDEN_OK;
+}
+
+midden_status mdn_config_check(const midden_config *config, midden_error *error) {
+  const struct collector *collector = mdn_collector_named(config->collector);
+  if (!collector) {
+    char accepted[160];
+    mdn_collector_list(accepted, sizeof accepted);
+    return mdn_error(error, MIDDEN_BAD_OPTION, "collector \"%.23s\" is not in this build; there are %s",
+                     config->collector, accepted);
+  }
+  if (config->heap_limit && config->heap_limit < 8 * PAGE_BYTES) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "heap-limit is %zu bytes; it must be at least 64K", config->heap_limit);
+  }
+  midden_status status = check_enumerations(config, error);
+  if (status != MIDDEN_OK) return status;
   bool collects = collector->capabilities & COLLECTOR_COLLECTS;
   if (!collects && config->stress != MIDDEN_STRESS_OFF) {
     return mdn_error(error, MIDDEN_CONFLICT,
