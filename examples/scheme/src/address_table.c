@@ -9,23 +9,27 @@ static size_t home(const struct address_table *table, value key) {
 
 static struct address_entry *probe(const struct address_table *table, value key) {
   size_t i = home(table, key);
-  while (table->entries[i].key && table->entries[i].key != key) i = (i + 1) & (table->capacity - 1);
+  while (table->entries[i].key && table->entries[i].key != key)
+    i = (i + 1) & (table->capacity - 1);
   return &table->entries[i];
 }
 
 static bool grow(struct address_table *table) {
   struct address_table larger = {NULL, table->count, table->capacity ? table->capacity * 2 : 64};
   larger.entries = calloc(larger.capacity, sizeof *larger.entries);
-  if (!larger.entries) return false;
+  if (!larger.entries)
+    return false;
   for (size_t i = 0; i < table->capacity; i++)
-    if (table->entries[i].key) *probe(&larger, table->entries[i].key) = table->entries[i];
+    if (table->entries[i].key)
+      *probe(&larger, table->entries[i].key) = table->entries[i];
   free(table->entries);
   *table = larger;
   return true;
 }
 
 struct address_entry *address_table_enter(struct address_table *table, value key) {
-  if (table->count * 2 >= table->capacity && !grow(table)) return NULL;
+  if (table->count * 2 >= table->capacity && !grow(table))
+    return NULL;
   struct address_entry *entry = probe(table, key);
   if (!entry->key) {
     entry->key = key;
@@ -35,7 +39,8 @@ struct address_entry *address_table_enter(struct address_table *table, value key
 }
 
 struct address_entry *address_table_find(const struct address_table *table, value key) {
-  if (table->capacity == 0) return NULL;
+  if (table->capacity == 0)
+    return NULL;
   struct address_entry *entry = probe(table, key);
   return entry->key ? entry : NULL;
 }

@@ -19,19 +19,22 @@ static bool is_candidate(const struct variable *variable, const struct node *ini
 static void find_labels(struct compiler *compiler, struct node *node, int context);
 
 static void refuse(struct compiler *compiler, struct lambda *lambda) {
-  if (!lambda || !lambda->is_label) return;
+  if (!lambda || !lambda->is_label)
+    return;
   lambda->is_label = false;
   compiler->changed = true;
 }
 
 static void find_labels_in_all(struct compiler *compiler, struct node *node, int from, int to) {
-  for (int i = from; i < to; i++) find_labels(compiler, node->children[i], ++compiler->context_count);
+  for (int i = from; i < to; i++)
+    find_labels(compiler, node->children[i], ++compiler->context_count);
 }
 
 static void find_labels_in_bindings(struct compiler *compiler, struct node *node, int context) {
   int count = node->count - 1;
   for (int i = 0; i < count; i++)
-    if (is_candidate(node->u.variables[i], node->children[i])) node->children[i]->u.lambda->context = context;
+    if (is_candidate(node->u.variables[i], node->children[i]))
+      node->children[i]->u.lambda->context = context;
   for (int i = 0; i < count; i++) {
     if (is_candidate(node->u.variables[i], node->children[i]))
       find_labels(compiler, node->children[i]->u.lambda->body, context);
@@ -55,28 +58,39 @@ static void find_labels_in_call(struct compiler *compiler, struct node *node, in
 
 static void find_labels(struct compiler *compiler, struct node *node, int context) {
   switch (node->kind) {
-    case NODE_LOCAL: refuse(compiler, node->u.variable->lambda); break;
-    case NODE_IF:
-      find_labels(compiler, node->children[0], ++compiler->context_count);
-      find_labels(compiler, node->children[1], context);
-      find_labels(compiler, node->children[2], context);
-      break;
-    case NODE_OR:
-    case NODE_SEQUENCE:
-      find_labels_in_all(compiler, node, 0, node->count - 1);
-      find_labels(compiler, node->children[node->count - 1], context);
-      break;
-    case NODE_LAMBDA: find_labels(compiler, node->u.lambda->body, ++compiler->context_count); break;
-    case NODE_CALL: find_labels_in_call(compiler, node, context); break;
-    case NODE_LET:
-    case NODE_LETREC: find_labels_in_bindings(compiler, node, context); break;
-    default: find_labels_in_all(compiler, node, 0, node->count); break;
+  case NODE_LOCAL:
+    refuse(compiler, node->u.variable->lambda);
+    break;
+  case NODE_IF:
+    find_labels(compiler, node->children[0], ++compiler->context_count);
+    find_labels(compiler, node->children[1], context);
+    find_labels(compiler, node->children[2], context);
+    break;
+  case NODE_OR:
+  case NODE_SEQUENCE:
+    find_labels_in_all(compiler, node, 0, node->count - 1);
+    find_labels(compiler, node->children[node->count - 1], context);
+    break;
+  case NODE_LAMBDA:
+    find_labels(compiler, node->u.lambda->body, ++compiler->context_count);
+    break;
+  case NODE_CALL:
+    find_labels_in_call(compiler, node, context);
+    break;
+  case NODE_LET:
+  case NODE_LETREC:
+    find_labels_in_bindings(compiler, node, context);
+    break;
+  default:
+    find_labels_in_all(compiler, node, 0, node->count);
+    break;
   }
 }
 
 /* First of all: which variables are bound to a lambda expression and to nothing else. */
 static void find_candidates(struct node *node) {
-  for (int i = 0; i < node->count; i++) find_candidates(node->children[i]);
+  for (int i = 0; i < node->count; i++)
+    find_candidates(node->children[i]);
   if (node->kind == NODE_LAMBDA) {
     find_candidates(node->u.lambda->body);
   } else if (node->kind == NODE_LET || node->kind == NODE_LETREC) {
@@ -97,12 +111,14 @@ static void find_candidates(struct node *node) {
 /* ---- 2. Frames and captures ---- */
 static bool captures(const struct lambda *lambda, const struct variable *variable) {
   for (int i = 0; i < lambda->capture_count; i++)
-    if (lambda->captures[i] == variable) return true;
+    if (lambda->captures[i] == variable)
+      return true;
   return false;
 }
 
 static void add_capture(struct compiler *compiler, struct lambda *lambda, struct variable *variable) {
-  if (captures(lambda, variable)) return;
+  if (captures(lambda, variable))
+    return;
   if (lambda->capture_count == lambda->capture_capacity) {
     int capacity = lambda->capture_capacity ? lambda->capture_capacity * 2 : 4;
     struct variable **larger = arena_take(compiler, (size_t)capacity * sizeof *larger);
@@ -120,7 +136,8 @@ static void use(struct compiler *compiler, struct variable *variable, struct lam
   if (!variable->ready && !variable->boxed) {
     variable->boxed = true;
     /* What is carried from now on is the box, which register 0 cannot stand for. */
-    if (variable->lambda) variable->lambda->self = NULL;
+    if (variable->lambda)
+      variable->lambda->self = NULL;
     compiler->changed = true;
   }
   for (struct lambda *lambda = here; lambda && lambda != variable->home && lambda->self != variable;
@@ -137,7 +154,8 @@ static void find_captures(struct compiler *compiler, struct node *node, struct l
  * were made since: variables are locations, and only a box is one that frames can share. */
 static void end_scope(struct compiler *compiler, struct variable **variables, int count, int calls_before) {
   for (int i = 0; i < count; i++)
-    if (compiler->call_count != calls_before) variables[i]->crosses_call = true;
+    if (compiler->call_count != calls_before)
+      variables[i]->crosses_call = true;
 }
 
 /* The body of a lambda expression; `home` is the procedure in whose frame it runs. */
@@ -165,15 +183,19 @@ static void find_captures_in_bindings(struct compiler *compiler, struct node *no
   int count = node->count - 1, calls_before = compiler->call_count;
   for (int i = 0; i < count; i++) {
     node->u.variables[i]->home = here;
-    node->u.variables[i]->ready = node->kind == NODE_LET || is_candidate(node->u.variables[i], node->children[i]);
+    node->u.variables[i]->ready =
+        node->kind == NODE_LET || is_candidate(node->u.variables[i], node->children[i]);
   }
   for (int i = 0; i < count; i++) {
-    for (int j = i; j < count && node->children[j]->kind == NODE_LAMBDA; j++) node->u.variables[j]->ready = true;
-    if (!is_candidate(node->u.variables[i], node->children[i])) find_captures(compiler, node->children[i], here);
+    for (int j = i; j < count && node->children[j]->kind == NODE_LAMBDA; j++)
+      node->u.variables[j]->ready = true;
+    if (!is_candidate(node->u.variables[i], node->children[i]))
+      find_captures(compiler, node->children[i], here);
     node->u.variables[i]->ready = true;
   }
   for (int i = 0; i < count; i++) {
-    if (!is_candidate(node->u.variables[i], node->children[i])) continue;
+    if (!is_candidate(node->u.variables[i], node->children[i]))
+      continue;
     find_captures_in_body(compiler, node->children[i]->u.lambda, here);
   }
   find_captures(compiler, node->children[count], here);
@@ -182,25 +204,33 @@ static void find_captures_in_bindings(struct compiler *compiler, struct node *no
 
 static void find_captures(struct compiler *compiler, struct node *node, struct lambda *here) {
   switch (node->kind) {
-    case NODE_LOCAL: use(compiler, node->u.variable, here); break;
-    case NODE_SET_LOCAL:
-      find_captures(compiler, node->children[0], here);
-      use(compiler, node->u.variable, here);
-      break;
-    case NODE_LAMBDA: find_captures_in_lambda(compiler, node->u.lambda, here); break;
-    case NODE_LET:
-    case NODE_LETREC: find_captures_in_bindings(compiler, node, here); break;
-    case NODE_CALL: {
-      const struct node *procedure = node->children[0];
-      const struct lambda *lambda = procedure->kind == NODE_LOCAL ? procedure->u.variable->lambda : NULL;
-      bool jump = lambda && lambda->is_label;
-      for (int i = jump; i < node->count; i++) find_captures(compiler, node->children[i], here);
-      compiler->call_count += !jump;
-      break;
-    }
-    default:
-      for (int i = 0; i < node->count; i++) find_captures(compiler, node->children[i], here);
-      break;
+  case NODE_LOCAL:
+    use(compiler, node->u.variable, here);
+    break;
+  case NODE_SET_LOCAL:
+    find_captures(compiler, node->children[0], here);
+    use(compiler, node->u.variable, here);
+    break;
+  case NODE_LAMBDA:
+    find_captures_in_lambda(compiler, node->u.lambda, here);
+    break;
+  case NODE_LET:
+  case NODE_LETREC:
+    find_captures_in_bindings(compiler, node, here);
+    break;
+  case NODE_CALL: {
+    const struct node *procedure = node->children[0];
+    const struct lambda *lambda = procedure->kind == NODE_LOCAL ? procedure->u.variable->lambda : NULL;
+    bool jump = lambda && lambda->is_label;
+    for (int i = jump; i < node->count; i++)
+      find_captures(compiler, node->children[i], here);
+    compiler->call_count += !jump;
+    break;
+  }
+  default:
+    for (int i = 0; i < node->count; i++)
+      find_captures(compiler, node->children[i], here);
+    break;
   }
 }
 

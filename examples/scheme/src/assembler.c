@@ -18,7 +18,8 @@ static const struct {
 };
 
 static size_t instruction_size(enum opcode opcode, const union word *instruction) {
-  if (opcode == OP_CLOSURE) return 3 + ((size_t)instruction[1].r.b + 3) / 4;
+  if (opcode == OP_CLOSURE)
+    return 3 + ((size_t)instruction[1].r.b + 3) / 4;
   return (size_t)instructions[opcode].words;
 }
 
@@ -36,10 +37,12 @@ void assembler_close(struct assembler *assembler) {
 }
 
 /* Makes room for one more element. */
-static bool reserve(struct assembler *assembler, void *array, size_t count, size_t *capacity, size_t element) {
+static bool reserve(struct assembler *assembler, void *array, size_t count, size_t *capacity,
+                    size_t element) {
   void *items;
   memcpy(&items, array, sizeof items);
-  if (count < *capacity) return true;
+  if (count < *capacity)
+    return true;
   size_t larger = *capacity ? *capacity * 2 : 32;
   items = realloc(items, larger * element);
   if (!items) {
@@ -52,7 +55,8 @@ static bool reserve(struct assembler *assembler, void *array, size_t count, size
 }
 
 void assembler_word(struct assembler *assembler, union word word) {
-  if (!reserve(assembler, &assembler->words, assembler->count, &assembler->capacity, sizeof word)) return;
+  if (!reserve(assembler, &assembler->words, assembler->count, &assembler->capacity, sizeof word))
+    return;
   assembler->words[assembler->count++] = word;
 }
 
@@ -68,7 +72,8 @@ size_t assembler_emit(struct assembler *assembler, enum opcode opcode, unsigned 
 size_t assembler_jump(struct assembler *assembler, enum opcode opcode, unsigned a, unsigned b, int label) {
   size_t position = assembler->count;
   assembler->last = position;
-  if (!assembler->failed) assembler->labels[label].used = true;
+  if (!assembler->failed)
+    assembler->labels[label].used = true;
   assembler_word(assembler, (union word){.integer = opcode});
   assembler_word(assembler, (union word){.j = {(uint16_t)a, (uint16_t)b, label}});
   return position;
@@ -83,7 +88,8 @@ int assembler_label(struct assembler *assembler) {
 }
 
 void assembler_bind(struct assembler *assembler, int label) {
-  if (assembler->failed) return;
+  if (assembler->failed)
+    return;
   /* A jump to what follows it directly is dropped. */
   size_t last = assembler->last;
   if (assembler->count >= 2 && last == assembler->count - 2 && assembler->bound_here != assembler->count &&
@@ -101,7 +107,8 @@ bool assembler_label_used(const struct assembler *assembler, int label) {
 
 int64_t assembler_constant(struct assembler *assembler, size_t index) {
   for (size_t i = 0; i < assembler->constant_count; i++)
-    if (assembler->constants[i] == index) return (int64_t)i;
+    if (assembler->constants[i] == index)
+      return (int64_t)i;
   if (!reserve(assembler, &assembler->constants, assembler->constant_count, &assembler->constant_capacity,
                sizeof *assembler->constants))
     return 0;
@@ -110,14 +117,16 @@ int64_t assembler_constant(struct assembler *assembler, size_t index) {
 }
 
 void assembler_set_frame(struct assembler *assembler, int size, int small) {
-  if (assembler->failed) return;
+  if (assembler->failed)
+    return;
   if (size > small) {
     assembler->words[1].j.offset = size;
     return;
   }
   assembler->count -= 2;
   memmove(assembler->words, assembler->words + 2, assembler->count * sizeof *assembler->words);
-  for (size_t i = 0; i < assembler->label_count; i++) assembler->labels[i].position -= 2;
+  for (size_t i = 0; i < assembler->label_count; i++)
+    assembler->labels[i].position -= 2;
 }
 
 /* Where a jump to `label` really leads: jumps to jumps are followed, a few steps. */
@@ -125,7 +134,8 @@ static int64_t final_target(const struct assembler *assembler, int label) {
   int64_t target = assembler->labels[label].position;
   for (int steps = 0; steps < 8; steps++) {
     const union word *instruction = &assembler->words[target];
-    if ((size_t)target >= assembler->count || instruction->integer != OP_JUMP) break;
+    if ((size_t)target >= assembler->count || instruction->integer != OP_JUMP)
+      break;
     target = assembler->labels[instruction[1].j.offset].position;
   }
   return target;
@@ -145,13 +155,15 @@ static void resolve(const struct vm *vm, const struct assembler *assembler, unio
 
 value assembler_finish(struct vm *vm, struct assembler *assembler, value name, int64_t arity,
                        int64_t frame_size) {
-  if (assembler->failed) return out_of_memory(vm);
+  if (assembler->failed)
+    return out_of_memory(vm);
   value constants = FALSE_VALUE;
   SCHEME_FRAME(vm, name, constants);
   constants = make_vector(vm, (int64_t)assembler->constant_count, FALSE_VALUE);
   value result = constants == FAIL ? FAIL : make_code(vm, assembler->count);
   SCHEME_END(vm);
-  if (result == FAIL) return FAIL;
+  if (result == FAIL)
+    return FAIL;
   struct vector *vector = vector_of(constants);
   for (size_t i = 0; i < assembler->constant_count; i++)
     heap_store(vm, vector, &vector->items[i], vm->temporaries.items[assembler->constants[i]]);
@@ -167,7 +179,8 @@ value assembler_finish(struct vm *vm, struct assembler *assembler, value name, i
 /* ---- Disassembler ---- */
 static enum opcode opcode_of(const struct vm *vm, const void *label) {
   for (int opcode = 0; opcode < OPCODE_COUNT; opcode++)
-    if (vm->labels[opcode] == label) return (enum opcode)opcode;
+    if (vm->labels[opcode] == label)
+      return (enum opcode)opcode;
   return OPCODE_COUNT;
 }
 
@@ -177,7 +190,8 @@ void disassemble(struct vm *vm, value procedure_code, FILE *file) {
   for (int64_t i = 0; i < code->word_count;) {
     const union word *instruction = &code->instructions[i];
     enum opcode opcode = opcode_of(vm, instruction->label);
-    if (opcode == OPCODE_COUNT) return;
+    if (opcode == OPCODE_COUNT)
+      return;
     const char *format = instructions[opcode].format;
     unsigned operands[4] = {instruction[1].r.a, instruction[1].r.b, instruction[1].r.c, instruction[1].r.d};
     fprintf(file, "%5" PRId64 "  %-24s", i, instructions[opcode].name);
@@ -186,8 +200,10 @@ void disassemble(struct vm *vm, value procedure_code, FILE *file) {
         fprintf(file, " ->%" PRId64, i + instruction[1].j.offset);
         break;
       }
-      if (format[f] == 'i') fprintf(file, " %u", operands[f]);
-      if (strchr("rwd", format[f])) fprintf(file, " %c%u", format[f], operands[f]);
+      if (format[f] == 'i')
+        fprintf(file, " %u", operands[f]);
+      if (strchr("rwd", format[f]))
+        fprintf(file, " %c%u", format[f], operands[f]);
     }
     size_t size = instruction_size(opcode, instruction);
     for (size_t word = 2; word < size; word++)

@@ -25,7 +25,8 @@ void assembler_open(struct assembler *assembler);
 void assembler_close(struct assembler *assembler);
 
 /* Returns the position of the instruction. */
-size_t assembler_emit(struct assembler *assembler, enum opcode opcode, unsigned a, unsigned b, unsigned c, unsigned d);
+size_t assembler_emit(struct assembler *assembler, enum opcode opcode, unsigned a, unsigned b, unsigned c,
+                      unsigned d);
 size_t assembler_jump(struct assembler *assembler, enum opcode opcode, unsigned a, unsigned b, int label);
 void assembler_word(struct assembler *assembler, union word word);
 int assembler_label(struct assembler *assembler);
@@ -38,7 +39,8 @@ int64_t assembler_constant(struct assembler *assembler, size_t index);
 void assembler_set_frame(struct assembler *assembler, int size, int small);
 
 /* Makes the code object. `name` is a symbol or #f. post: it, or FAIL. MAY COLLECT AND MOVE. */
-value assembler_finish(struct vm *vm, struct assembler *assembler, value name, int64_t arity, int64_t frame_size);
+value assembler_finish(struct vm *vm, struct assembler *assembler, value name, int64_t arity,
+                       int64_t frame_size);
 
 /* Prints a procedure's instructions. */
 void disassemble(struct vm *vm, value code, FILE *file);

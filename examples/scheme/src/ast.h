@@ -53,13 +53,13 @@ struct node {
 
 struct variable {
   value symbol;
-  struct lambda *lambda;    /* what it is bound to, if that is a lambda expression */
+  struct lambda *lambda;           /* what it is bound to, if that is a lambda expression */
   struct record_procedure *record; /* not a variable at run time: defined by define-record-type */
-  struct lambda *home;      /* the procedure whose frame it lives in */
-  bool assigned;            /* by set! */
-  bool captured;            /* by a closure */
-  bool crosses_call;        /* there is a call in its scope */
-  bool ready;               /* analysis: its definition comes before the place being looked at */
+  struct lambda *home;             /* the procedure whose frame it lives in */
+  bool assigned;                   /* by set! */
+  bool captured;                   /* by a closure */
+  bool crosses_call;               /* there is a call in its scope */
+  bool ready;                      /* analysis: its definition comes before the place being looked at */
   bool boxed;
   int reg;
 };
@@ -76,8 +76,8 @@ struct lambda {
    * to ("contification"; Fluet and Weeks, "Contification using dominators", 2001, give the
    * general form). */
   bool is_label;
-  int context; /* analysis: the continuation of the form that binds it */
-  int label;   /* code generation */
+  int context;           /* analysis: the continuation of the form that binds it */
+  int label;             /* code generation */
   struct lambda *parent; /* the procedure that makes its closure */
   struct variable **captures;
   int capture_count, capture_capacity;
@@ -115,7 +115,7 @@ struct compiler {
   struct arena_block *arena;
   struct record_definition *records;
   struct record_procedure *record_procedures;
-  struct generator *generators; /* innermost first */
+  struct generator *generators;  /* innermost first */
   int context_count, call_count; /* analysis */
   bool changed;
   int nesting, quasi_nesting;
@@ -128,7 +128,8 @@ struct compiler {
 struct node *parse(struct compiler *compiler, value form, struct scope *scope);
 struct node *parse_toplevel(struct compiler *compiler, value form);
 struct node *parse_body(struct compiler *compiler, value forms, struct scope *scope);
-struct node *parse_lambda(struct compiler *compiler, value formals, value body, value name, struct scope *scope);
+struct node *parse_lambda(struct compiler *compiler, value formals, value body, value name,
+                          struct scope *scope);
 struct node *parse_sequence(struct compiler *compiler, value forms, struct scope *scope);
 value definition_name(struct compiler *compiler, value form);
 struct node *definition_value(struct compiler *compiler, value form, struct scope *scope);
@@ -136,10 +137,13 @@ struct node *definition_value(struct compiler *compiler, value form, struct scop
 struct node *parse_special(struct compiler *compiler, enum keyword keyword, value form, struct scope *scope);
 struct node *parse_derived(struct compiler *compiler, enum keyword keyword, value form, struct scope *scope);
 struct node *parse_quasiquote(struct compiler *compiler, value template, int depth, struct scope *scope);
-struct node *parse_call(struct compiler *compiler, struct node *procedure, struct node **arguments, int count);
+struct node *parse_call(struct compiler *compiler, struct node *procedure, struct node **arguments,
+                        int count);
 void parse_record_definition(struct compiler *compiler, value form, struct scope *scope);
 struct node *parse_record_globals(struct compiler *compiler);
 enum keyword keyword_of(struct compiler *compiler, value form, struct scope *scope);
+/* The global variable of a symbol, made if need be. */
+struct global *parse_global(struct compiler *compiler, value symbol);
 struct variable *lookup(struct scope *scope, value symbol);
 struct variable *scope_add(struct compiler *compiler, struct scope *scope, value symbol);
 value require_symbol(struct compiler *compiler, value symbol, value form);
@@ -160,7 +164,8 @@ struct node *new_if(struct compiler *compiler, struct node *test, struct node *t
 struct node *new_or(struct compiler *compiler, struct node *first, struct node *second);
 struct node *new_pair_sequence(struct compiler *compiler, struct node *first, struct node *second);
 struct node *new_global_call(struct compiler *compiler, const char *name, struct node **arguments, int count);
-struct node *new_let(struct compiler *compiler, struct variable *variable, struct node *init, struct node *body);
+struct node *new_let(struct compiler *compiler, struct variable *variable, struct node *init,
+                     struct node *body);
 struct node *new_thunk(struct compiler *compiler, struct node *body);
 struct variable *new_variable(struct compiler *compiler, value symbol);
 struct lambda *new_lambda(struct compiler *compiler, int parameter_count);

@@ -3,7 +3,8 @@
 #include "unicode.h"
 
 static bool check(struct vm *vm, const char *name, value v) {
-  if (is_character(v)) return true;
+  if (is_character(v))
+    return true;
   bad_argument(vm, name, "not a character", v);
   return false;
 }
@@ -14,14 +15,16 @@ static value is_character_(struct vm *vm, value *argv, int argc) {
 
 static uint32_t identity(uint32_t c) { return c; }
 
-#define COMPARISON(function, name, key, operator)                                                         \
-  static value function(struct vm *vm, value *argv, int argc) {                                           \
-    bool holds = true;                                                                                    \
-    for (int i = 0; i < argc; i++) {                                                                      \
-      if (!check(vm, name, argv[i])) return FAIL;                                                         \
-      if (i > 0 && !(key(character_of(argv[i - 1])) operator key(character_of(argv[i])))) holds = false;  \
-    }                                                                                                     \
-    return make_boolean(holds);                                                                           \
+#define COMPARISON(function, name, key, relation)                                                            \
+  static value function(struct vm *vm, value *argv, int argc) {                                              \
+    bool holds = true;                                                                                       \
+    for (int i = 0; i < argc; i++) {                                                                         \
+      if (!check(vm, name, argv[i]))                                                                         \
+        return FAIL;                                                                                         \
+      if (i > 0 && !(key(character_of(argv[i - 1])) relation key(character_of(argv[i]))))                    \
+        holds = false;                                                                                       \
+    }                                                                                                        \
+    return make_boolean(holds);                                                                              \
   }
 COMPARISON(equal, "char=?", identity, ==)
 COMPARISON(less, "char<?", identity, <)
@@ -34,10 +37,10 @@ COMPARISON(ci_greater, "char-ci>?", character_downcase, >)
 COMPARISON(ci_less_equal, "char-ci<=?", character_downcase, <=)
 COMPARISON(ci_greater_equal, "char-ci>=?", character_downcase, >=)
 
-#define CLASS(function, name, test)                                                                       \
-  static value function(struct vm *vm, value *argv, int argc) {                                           \
-    (void)argc;                                                                                           \
-    return check(vm, name, argv[0]) ? make_boolean(test(character_of(argv[0]))) : FAIL;                   \
+#define CLASS(function, name, test)                                                                          \
+  static value function(struct vm *vm, value *argv, int argc) {                                              \
+    (void)argc;                                                                                              \
+    return check(vm, name, argv[0]) ? make_boolean(test(character_of(argv[0]))) : FAIL;                      \
   }
 CLASS(is_alphabetic, "char-alphabetic?", character_is_alphabetic)
 CLASS(is_numeric, "char-numeric?", character_is_numeric)
@@ -52,7 +55,8 @@ static value upcase(struct vm *vm, value *argv, int argc) {
 
 static value downcase(struct vm *vm, value *argv, int argc) {
   (void)argc;
-  return check(vm, "char-downcase", argv[0]) ? make_character(character_downcase(character_of(argv[0]))) : FAIL;
+  return check(vm, "char-downcase", argv[0]) ? make_character(character_downcase(character_of(argv[0])))
+                                             : FAIL;
 }
 
 static value to_integer(struct vm *vm, value *argv, int argc) {
@@ -69,7 +73,8 @@ static value from_integer(struct vm *vm, value *argv, int argc) {
 
 static value digit_value(struct vm *vm, value *argv, int argc) {
   (void)argc;
-  if (!check(vm, "digit-value", argv[0])) return FAIL;
+  if (!check(vm, "digit-value", argv[0]))
+    return FAIL;
   uint32_t c = character_of(argv[0]);
   return character_is_numeric(c) ? make_fixnum(c - '0') : FALSE_VALUE;
 }

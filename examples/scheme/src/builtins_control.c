@@ -8,7 +8,9 @@
 #include "ports.h"
 
 /* ---- Equivalence and types ---- */
-static value eq(struct vm *vm, value *argv, int argc) { return (void)vm, (void)argc, make_boolean(argv[0] == argv[1]); }
+static value eq(struct vm *vm, value *argv, int argc) {
+  return (void)vm, (void)argc, make_boolean(argv[0] == argv[1]);
+}
 static value eqv(struct vm *vm, value *argv, int argc) {
   return (void)vm, (void)argc, make_boolean(values_eqv(argv[0], argv[1]));
 }
@@ -21,11 +23,11 @@ static value not_(struct vm *vm, value *argv, int argc) {
   return (void)vm, (void)argc, make_boolean(argv[0] == FALSE_VALUE);
 }
 
-#define PREDICATE(function, expression)                                                                   \
-  static value function(struct vm *vm, value *argv, int argc) {                                           \
-    (void)vm, (void)argc;                                                                                 \
-    value v = argv[0];                                                                                    \
-    return make_boolean(expression);                                                                      \
+#define PREDICATE(function, expression)                                                                      \
+  static value function(struct vm *vm, value *argv, int argc) {                                              \
+    (void)vm, (void)argc;                                                                                    \
+    value v = argv[0];                                                                                       \
+    return make_boolean(expression);                                                                         \
   }
 PREDICATE(is_pair_, is_pair(v))
 PREDICATE(is_null, v == NIL)
@@ -35,8 +37,10 @@ PREDICATE(is_procedure_, is_procedure(v))
 static value boolean_equal(struct vm *vm, value *argv, int argc) {
   bool holds = true;
   for (int i = 0; i < argc; i++) {
-    if (!is_boolean(argv[i])) return bad_argument(vm, "boolean=?", "not a boolean", argv[i]);
-    if (argv[i] != argv[0]) holds = false;
+    if (!is_boolean(argv[i]))
+      return bad_argument(vm, "boolean=?", "not a boolean", argv[i]);
+    if (argv[i] != argv[0])
+      holds = false;
   }
   return make_boolean(holds);
 }
@@ -44,7 +48,8 @@ static value boolean_equal(struct vm *vm, value *argv, int argc) {
 /* Exactly n: n. At least n: -1 - n. */
 static value procedure_arity(struct vm *vm, value *argv, int argc) {
   (void)argc;
-  if (!is_procedure(argv[0])) return bad_argument(vm, "%procedure-arity", "not a procedure", argv[0]);
+  if (!is_procedure(argv[0]))
+    return bad_argument(vm, "%procedure-arity", "not a procedure", argv[0]);
   const struct builtin *builtin = builtin_of(argv[0]);
   if (builtin)
     return make_fixnum(builtin->minimum == builtin->maximum ? builtin->minimum : -1 - builtin->minimum);
@@ -53,7 +58,9 @@ static value procedure_arity(struct vm *vm, value *argv, int argc) {
 }
 
 /* ---- Exceptions: the parts that boot.scm puts together ---- */
-static value handlers(struct vm *vm, value *argv, int argc) { return (void)argv, (void)argc, vm->roots.handlers; }
+static value handlers(struct vm *vm, value *argv, int argc) {
+  return (void)argv, (void)argc, vm->roots.handlers;
+}
 static value set_handlers(struct vm *vm, value *argv, int argc) {
   (void)argc;
   vm->roots.handlers = argv[0];
@@ -66,7 +73,9 @@ static value install_handlers(struct vm *vm, value *argv, int argc) {
   vm->roots.handlers = argv[0];
   return UNSPECIFIED;
 }
-static value winders(struct vm *vm, value *argv, int argc) { return (void)argv, (void)argc, vm->roots.winders; }
+static value winders(struct vm *vm, value *argv, int argc) {
+  return (void)argv, (void)argc, vm->roots.winders;
+}
 static value set_winders(struct vm *vm, value *argv, int argc) {
   (void)argc;
   vm->roots.winders = argv[0];
@@ -103,19 +112,23 @@ PREDICATE(is_memory_error, is_condition_of(vm, v, CONDITION_MEMORY))
 
 static value error_message(struct vm *vm, value *argv, int argc) {
   (void)argc;
-  if (!is_condition(vm, argv[0])) return bad_argument(vm, "error-object-message", "not an error object", argv[0]);
+  if (!is_condition(vm, argv[0]))
+    return bad_argument(vm, "error-object-message", "not an error object", argv[0]);
   return condition_of(argv[0])->message;
 }
 static value error_irritants(struct vm *vm, value *argv, int argc) {
   (void)argc;
-  if (!is_condition(vm, argv[0])) return bad_argument(vm, "error-object-irritants", "not an error object", argv[0]);
+  if (!is_condition(vm, argv[0]))
+    return bad_argument(vm, "error-object-irritants", "not an error object", argv[0]);
   return condition_of(argv[0])->irritants;
 }
 
 /* ---- Leaving ---- */
 static value exit_(struct vm *vm, value *argv, int argc) {
   vm->exiting = vm->aborting = true;
-  vm->exit_code = argc == 0 || argv[0] == TRUE_VALUE ? 0 : is_fixnum(argv[0]) ? (int)(fixnum_of(argv[0]) & 0xff) : 1;
+  vm->exit_code = argc == 0 || argv[0] == TRUE_VALUE ? 0
+                  : is_fixnum(argv[0])               ? (int)(fixnum_of(argv[0]) & 0xff)
+                                                     : 1;
   return FAIL;
 }
 
@@ -151,10 +164,12 @@ static value command_line(struct vm *vm, value *argv, int argc) {
 
 static value get_environment_variable(struct vm *vm, value *argv, int argc) {
   (void)argc;
-  if (!is_string(vm, argv[0])) return bad_argument(vm, "get-environment-variable", "not a string", argv[0]);
+  if (!is_string(vm, argv[0]))
+    return bad_argument(vm, "get-environment-variable", "not a string", argv[0]);
   size_t size;
   char *name = string_text(argv[0], &size);
-  if (!name) return out_of_memory(vm);
+  if (!name)
+    return out_of_memory(vm);
   const char *content = getenv(name);
   free(name);
   return content ? make_string_from(vm, content) : FALSE_VALUE;

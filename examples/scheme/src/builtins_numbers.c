@@ -1,11 +1,8 @@
-/* Builtins: numbers. */
-#include <inttypes.h>
+/* Builtins: arithmetic, comparison, integers. */
 #include <math.h>
-#include <string.h>
 
 #include "builtins.h"
 #include "numbers.h"
-#include "ports.h"
 
 /* ---- Arithmetic on any number of arguments ---- */
 typedef value (*operation)(struct vm *vm, value x, value y);
@@ -14,44 +11,57 @@ typedef value (*operation)(struct vm *vm, value x, value y);
 static value fold(struct vm *vm, operation combine, value *argv, int argc) {
   for (int i = 1; i < argc; i++) {
     argv[0] = combine(vm, argv[0], argv[i]);
-    if (argv[0] == FAIL) return FAIL;
+    if (argv[0] == FAIL)
+      return FAIL;
   }
   return argv[0];
 }
 
 static value add(struct vm *vm, value *argv, int argc) {
-  if (argc == 0) return make_fixnum(0);
-  if (argc == 1) return number_add(vm, argv[0], make_fixnum(0));
+  if (argc == 0)
+    return make_fixnum(0);
+  if (argc == 1)
+    return number_add(vm, argv[0], make_fixnum(0));
   return fold(vm, number_add, argv, argc);
 }
 
 static value multiply(struct vm *vm, value *argv, int argc) {
-  if (argc == 0) return make_fixnum(1);
-  if (argc == 1) return number_multiply(vm, argv[0], make_fixnum(1));
+  if (argc == 0)
+    return make_fixnum(1);
+  if (argc == 1)
+    return number_multiply(vm, argv[0], make_fixnum(1));
   return fold(vm, number_multiply, argv, argc);
 }
 
 static value subtract(struct vm *vm, value *argv, int argc) {
-  if (argc > 1) return fold(vm, number_subtract, argv, argc);
-  if (is_flonum(argv[0])) return make_flonum(vm, -flonum_of(argv[0])); /* 0 - 0.0 is not -0.0 */
+  if (argc > 1)
+    return fold(vm, number_subtract, argv, argc);
+  if (is_flonum(argv[0]))
+    return make_flonum(vm, -flonum_of(argv[0])); /* 0 - 0.0 is not -0.0 */
   return number_subtract(vm, make_fixnum(0), argv[0]);
 }
 
 static value divide(struct vm *vm, value *argv, int argc) {
-  if (argc > 1) return fold(vm, number_divide, argv, argc);
+  if (argc > 1)
+    return fold(vm, number_divide, argv, argc);
   return number_divide(vm, make_fixnum(1), argv[0]);
 }
 
-static value quotient(struct vm *vm, value *argv, int argc) { return (void)argc, number_quotient(vm, argv[0], argv[1]); }
+static value quotient(struct vm *vm, value *argv, int argc) {
+  return (void)argc, number_quotient(vm, argv[0], argv[1]);
+}
 static value remainder_(struct vm *vm, value *argv, int argc) {
   return (void)argc, number_remainder(vm, argv[0], argv[1]);
 }
-static value modulo(struct vm *vm, value *argv, int argc) { return (void)argc, number_modulo(vm, argv[0], argv[1]); }
+static value modulo(struct vm *vm, value *argv, int argc) {
+  return (void)argc, number_modulo(vm, argv[0], argv[1]);
+}
 
 static value floor_quotient(struct vm *vm, value *argv, int argc) {
   (void)argc;
   value rest = number_modulo(vm, argv[0], argv[1]);
-  if (rest == FAIL) return FAIL;
+  if (rest == FAIL)
+    return FAIL;
   argv[0] = number_subtract(vm, argv[0], rest);
   return argv[0] == FAIL ? FAIL : number_quotient(vm, argv[0], argv[1]);
 }
@@ -61,17 +71,24 @@ enum order { ORDER_LESS = 1, ORDER_EQUAL = 2, ORDER_GREATER = 4 };
 
 static value compare_chain(struct vm *vm, const char *name, value *argv, int argc, unsigned allowed) {
   bool holds = true;
-  if (argc == 1 && number_compare(vm, name, argv[0], argv[0]) == NUMBERS_NOT) return FAIL;
+  if (argc == 1 && number_compare(vm, name, argv[0], argv[0]) == NUMBERS_NOT)
+    return FAIL;
   for (int i = 0; i + 1 < argc; i++) {
     int order = number_compare(vm, name, argv[i], argv[i + 1]);
-    if (order == NUMBERS_NOT) return FAIL;
-    if (order == NUMBERS_UNORDERED || !(allowed & (1u << (order + 1)))) holds = false;
+    if (order == NUMBERS_NOT)
+      return FAIL;
+    if (order == NUMBERS_UNORDERED || !(allowed & (1u << (order + 1))))
+      holds = false;
   }
   return make_boolean(holds);
 }
 
-static value equal(struct vm *vm, value *argv, int argc) { return compare_chain(vm, "=", argv, argc, ORDER_EQUAL); }
-static value less(struct vm *vm, value *argv, int argc) { return compare_chain(vm, "<", argv, argc, ORDER_LESS); }
+static value equal(struct vm *vm, value *argv, int argc) {
+  return compare_chain(vm, "=", argv, argc, ORDER_EQUAL);
+}
+static value less(struct vm *vm, value *argv, int argc) {
+  return compare_chain(vm, "<", argv, argc, ORDER_LESS);
+}
 static value greater(struct vm *vm, value *argv, int argc) {
   return compare_chain(vm, ">", argv, argc, ORDER_GREATER);
 }
@@ -86,12 +103,16 @@ static value greater_equal(struct vm *vm, value *argv, int argc) {
 static value extreme(struct vm *vm, const char *name, value *argv, int argc, int sign) {
   value best = argv[0];
   bool inexact = is_flonum(best);
-  if (number_compare(vm, name, best, best) == NUMBERS_NOT) return FAIL;
+  if (number_compare(vm, name, best, best) == NUMBERS_NOT)
+    return FAIL;
   for (int i = 1; i < argc; i++) {
     int order = number_compare(vm, name, argv[i], best);
-    if (order == NUMBERS_NOT) return FAIL;
-    if (is_flonum(argv[i])) inexact = true;
-    if (order == sign || (order == NUMBERS_UNORDERED && is_flonum(argv[i]) && isnan(flonum_of(argv[i])))) best = argv[i];
+    if (order == NUMBERS_NOT)
+      return FAIL;
+    if (is_flonum(argv[i]))
+      inexact = true;
+    if (order == sign || (order == NUMBERS_UNORDERED && is_flonum(argv[i]) && isnan(flonum_of(argv[i]))))
+      best = argv[i];
   }
   return inexact && is_fixnum(best) ? make_flonum(vm, (double)fixnum_of(best)) : best;
 }
@@ -104,16 +125,20 @@ static bool is_whole(value v) {
   return is_fixnum(v) || (is_flonum(v) && isfinite(flonum_of(v)) && flonum_of(v) == floor(flonum_of(v)));
 }
 
-static value require_number(struct vm *vm, const char *name, value v) {
+value require_number(struct vm *vm, const char *name, value v) {
   return is_number(v) ? v : bad_argument(vm, name, "not a number", v);
 }
 
-static value is_number_(struct vm *vm, value *argv, int argc) { return (void)vm, (void)argc, make_boolean(is_number(argv[0])); }
+static value is_number_(struct vm *vm, value *argv, int argc) {
+  return (void)vm, (void)argc, make_boolean(is_number(argv[0]));
+}
 static value is_rational(struct vm *vm, value *argv, int argc) {
   (void)vm, (void)argc;
   return make_boolean(is_fixnum(argv[0]) || (is_flonum(argv[0]) && isfinite(flonum_of(argv[0]))));
 }
-static value is_integer(struct vm *vm, value *argv, int argc) { return (void)vm, (void)argc, make_boolean(is_whole(argv[0])); }
+static value is_integer(struct vm *vm, value *argv, int argc) {
+  return (void)vm, (void)argc, make_boolean(is_whole(argv[0]));
+}
 static value is_exact_integer(struct vm *vm, value *argv, int argc) {
   return (void)vm, (void)argc, make_boolean(is_fixnum(argv[0]));
 }
@@ -127,17 +152,20 @@ static value is_inexact(struct vm *vm, value *argv, int argc) {
 }
 static value is_nan(struct vm *vm, value *argv, int argc) {
   (void)argc;
-  if (require_number(vm, "nan?", argv[0]) == FAIL) return FAIL;
+  if (require_number(vm, "nan?", argv[0]) == FAIL)
+    return FAIL;
   return make_boolean(is_flonum(argv[0]) && isnan(flonum_of(argv[0])));
 }
 static value is_finite(struct vm *vm, value *argv, int argc) {
   (void)argc;
-  if (require_number(vm, "finite?", argv[0]) == FAIL) return FAIL;
+  if (require_number(vm, "finite?", argv[0]) == FAIL)
+    return FAIL;
   return make_boolean(is_fixnum(argv[0]) || isfinite(flonum_of(argv[0])));
 }
 static value is_infinite(struct vm *vm, value *argv, int argc) {
   (void)argc;
-  if (require_number(vm, "infinite?", argv[0]) == FAIL) return FAIL;
+  if (require_number(vm, "infinite?", argv[0]) == FAIL)
+    return FAIL;
   return make_boolean(is_flonum(argv[0]) && isinf(flonum_of(argv[0])));
 }
 
@@ -145,7 +173,9 @@ static value sign_test(struct vm *vm, const char *name, value v, int sign) {
   int order = number_compare(vm, name, v, make_fixnum(0));
   return order == NUMBERS_NOT ? FAIL : make_boolean(order == sign);
 }
-static value is_zero(struct vm *vm, value *argv, int argc) { return (void)argc, sign_test(vm, "zero?", argv[0], 0); }
+static value is_zero(struct vm *vm, value *argv, int argc) {
+  return (void)argc, sign_test(vm, "zero?", argv[0], 0);
+}
 static value is_positive(struct vm *vm, value *argv, int argc) {
   return (void)argc, sign_test(vm, "positive?", argv[0], 1);
 }
@@ -154,17 +184,24 @@ static value is_negative(struct vm *vm, value *argv, int argc) {
 }
 
 static value parity(struct vm *vm, const char *name, value v, bool odd) {
-  if (!is_whole(v)) return bad_argument(vm, name, "not an integer", v);
+  if (!is_whole(v))
+    return bad_argument(vm, name, "not an integer", v);
   bool is_odd = is_fixnum(v) ? fixnum_of(v) & 1 : fmod(flonum_of(v), 2) != 0;
   return make_boolean(is_odd == odd);
 }
-static value is_odd(struct vm *vm, value *argv, int argc) { return (void)argc, parity(vm, "odd?", argv[0], true); }
-static value is_even(struct vm *vm, value *argv, int argc) { return (void)argc, parity(vm, "even?", argv[0], false); }
+static value is_odd(struct vm *vm, value *argv, int argc) {
+  return (void)argc, parity(vm, "odd?", argv[0], true);
+}
+static value is_even(struct vm *vm, value *argv, int argc) {
+  return (void)argc, parity(vm, "even?", argv[0], false);
+}
 
 static value absolute(struct vm *vm, value *argv, int argc) {
   (void)argc;
-  if (require_number(vm, "abs", argv[0]) == FAIL) return FAIL;
-  if (is_flonum(argv[0])) return make_flonum(vm, fabs(flonum_of(argv[0])));
+  if (require_number(vm, "abs", argv[0]) == FAIL)
+    return FAIL;
+  if (is_flonum(argv[0]))
+    return make_flonum(vm, fabs(flonum_of(argv[0])));
   return make_integer(vm, fixnum_of(argv[0]) < 0 ? -fixnum_of(argv[0]) : fixnum_of(argv[0]));
 }
 
@@ -198,11 +235,14 @@ static value gcd(struct vm *vm, value *argv, int argc) {
 static value lcm(struct vm *vm, value *argv, int argc) {
   value result = make_fixnum(1);
   for (int i = 0; i < argc; i++) {
-    if (!is_fixnum(argv[i])) return bad_argument(vm, "lcm", "not an exact integer", argv[i]);
+    if (!is_fixnum(argv[i]))
+      return bad_argument(vm, "lcm", "not an exact integer", argv[i]);
     int64_t n = fixnum_of(argv[i]);
-    if (n == 0) return make_fixnum(0);
+    if (n == 0)
+      return make_fixnum(0);
     result = number_multiply(vm, result, make_fixnum((n < 0 ? -n : n) / gcd_of(fixnum_of(result), n)));
-    if (result == FAIL) return FAIL;
+    if (result == FAIL)
+      return FAIL;
   }
   return result;
 }
@@ -212,8 +252,10 @@ static value exact_integer_sqrt(struct vm *vm, value *argv, int argc) {
   if (!is_fixnum(argv[0]) || fixnum_of(argv[0]) < 0)
     return bad_argument(vm, "exact-integer-sqrt", "not an exact natural number", argv[0]);
   int64_t n = fixnum_of(argv[0]), root = (int64_t)sqrt((double)n);
-  while (root * root > n) root--;
-  while ((root + 1) * (root + 1) <= n) root++;
+  while (root * root > n)
+    root--;
+  while ((root + 1) * (root + 1) <= n)
+    root++;
   value parts[2] = {make_fixnum(root), make_fixnum(n - root * root)};
   return make_multiple(vm, parts, 2);
 }
@@ -224,28 +266,31 @@ static value expt_integer(struct vm *vm, value base, int64_t exponent) {
     return exponent == 0 ? result : base == make_fixnum(-1) && exponent % 2 == 0 ? result : base;
   for (; exponent > 0; exponent--) {
     result = number_multiply(vm, result, base);
-    if (result == FAIL) return FAIL;
+    if (result == FAIL)
+      return FAIL;
   }
   return result;
 }
 
 static value expt(struct vm *vm, value *argv, int argc) {
   (void)argc;
-  if (require_number(vm, "expt", argv[0]) == FAIL || require_number(vm, "expt", argv[1]) == FAIL) return FAIL;
+  if (require_number(vm, "expt", argv[0]) == FAIL || require_number(vm, "expt", argv[1]) == FAIL)
+    return FAIL;
   if (is_fixnum(argv[0]) && is_fixnum(argv[1]) && fixnum_of(argv[1]) >= 0)
     return expt_integer(vm, argv[0], fixnum_of(argv[1]));
   return make_flonum(vm, pow(number_to_double(argv[0]), number_to_double(argv[1])));
 }
 
 /* Bits of fixnums, by the names of SRFI 151 and of R6RS. */
-#define BITWISE(function, name, start, operator)                                                          \
-  static value function(struct vm *vm, value *argv, int argc) {                                           \
-    int64_t result = (start);                                                                             \
-    for (int i = 0; i < argc; i++) {                                                                      \
-      if (!is_fixnum(argv[i])) return bad_argument(vm, name, "not an exact integer", argv[i]);            \
-      result = result operator fixnum_of(argv[i]);                                                        \
-    }                                                                                                     \
-    return make_fixnum(result);                                                                           \
+#define BITWISE(function, name, start, combine)                                                              \
+  static value function(struct vm *vm, value *argv, int argc) {                                              \
+    int64_t result = (start);                                                                                \
+    for (int i = 0; i < argc; i++) {                                                                         \
+      if (!is_fixnum(argv[i]))                                                                               \
+        return bad_argument(vm, name, "not an exact integer", argv[i]);                                      \
+      result = result combine fixnum_of(argv[i]);                                                            \
+    }                                                                                                        \
+    return make_fixnum(result);                                                                              \
   }
 BITWISE(bitwise_and, "bitwise-and", -1, &)
 BITWISE(bitwise_or, "bitwise-ior", 0, |)
@@ -253,132 +298,27 @@ BITWISE(bitwise_xor, "bitwise-xor", 0, ^)
 
 static value bitwise_not(struct vm *vm, value *argv, int argc) {
   (void)argc;
-  return is_fixnum(argv[0]) ? make_fixnum(~fixnum_of(argv[0])) : bad_argument(vm, "bitwise-not", "not an exact integer", argv[0]);
+  return is_fixnum(argv[0]) ? make_fixnum(~fixnum_of(argv[0]))
+                            : bad_argument(vm, "bitwise-not", "not an exact integer", argv[0]);
 }
 
 static value arithmetic_shift(struct vm *vm, value *argv, int argc) {
   (void)argc;
-  if (!is_fixnum(argv[0])) return bad_argument(vm, "arithmetic-shift", "not an exact integer", argv[0]);
-  if (!is_fixnum(argv[1])) return bad_argument(vm, "arithmetic-shift", "not an exact integer", argv[1]);
+  if (!is_fixnum(argv[0]))
+    return bad_argument(vm, "arithmetic-shift", "not an exact integer", argv[0]);
+  if (!is_fixnum(argv[1]))
+    return bad_argument(vm, "arithmetic-shift", "not an exact integer", argv[1]);
   int64_t n = fixnum_of(argv[0]), shift = fixnum_of(argv[1]);
-  if (shift <= 0) return make_fixnum(shift < -62 ? (n < 0 ? -1 : 0) : n >> -shift);
-  if (n == 0) return make_fixnum(0);
-  if (shift > 61) return raise_error(vm, CONDITION_NUMBER, "integer overflow", 0, NULL);
+  if (shift <= 0)
+    return make_fixnum(shift < -62 ? (n < 0 ? -1 : 0) : n >> -shift);
+  if (n == 0)
+    return make_fixnum(0);
+  if (shift > 61)
+    return raise_error(vm, CONDITION_NUMBER, "integer overflow", 0, NULL);
   int64_t shifted = (int64_t)((uint64_t)n << shift);
-  if (shifted >> shift != n) return raise_error(vm, CONDITION_NUMBER, "integer overflow", 0, NULL);
+  if (shifted >> shift != n)
+    return raise_error(vm, CONDITION_NUMBER, "integer overflow", 0, NULL);
   return make_integer(vm, shifted);
-}
-
-/* ---- Rounding and conversion ---- */
-static value round_with(struct vm *vm, const char *name, value v, double (*function)(double)) {
-  if (require_number(vm, name, v) == FAIL) return FAIL;
-  return is_fixnum(v) ? v : make_flonum(vm, function(flonum_of(v)));
-}
-static value floor_(struct vm *vm, value *argv, int argc) { return (void)argc, round_with(vm, "floor", argv[0], floor); }
-static value ceiling(struct vm *vm, value *argv, int argc) { return (void)argc, round_with(vm, "ceiling", argv[0], ceil); }
-static value truncate_(struct vm *vm, value *argv, int argc) {
-  return (void)argc, round_with(vm, "truncate", argv[0], trunc);
-}
-/* To even, which is the mode that C starts in. */
-static value round_(struct vm *vm, value *argv, int argc) { return (void)argc, round_with(vm, "round", argv[0], nearbyint); }
-
-static value exact(struct vm *vm, value *argv, int argc) {
-  (void)argc;
-  int64_t n;
-  if (is_fixnum(argv[0])) return argv[0];
-  if (!is_flonum(argv[0])) return bad_argument(vm, "exact", "not a number", argv[0]);
-  if (double_to_fixnum(flonum_of(argv[0]), &n)) return make_fixnum(n);
-  return bad_argument(vm, "exact", "no exact integer of this size equals it", argv[0]);
-}
-
-static value inexact(struct vm *vm, value *argv, int argc) {
-  (void)argc;
-  if (require_number(vm, "inexact", argv[0]) == FAIL) return FAIL;
-  return is_flonum(argv[0]) ? argv[0] : make_flonum(vm, (double)fixnum_of(argv[0]));
-}
-
-/* ---- Functions of real analysis ---- */
-#define REAL_FUNCTION(function, name, expression)                                                         \
-  static value function(struct vm *vm, value *argv, int argc) {                                           \
-    (void)argc;                                                                                           \
-    if (require_number(vm, name, argv[0]) == FAIL) return FAIL;                                           \
-    double x = number_to_double(argv[0]);                                                                 \
-    return make_flonum(vm, expression);                                                                   \
-  }
-REAL_FUNCTION(sin_, "sin", sin(x))
-REAL_FUNCTION(cos_, "cos", cos(x))
-REAL_FUNCTION(tan_, "tan", tan(x))
-REAL_FUNCTION(asin_, "asin", asin(x))
-REAL_FUNCTION(acos_, "acos", acos(x))
-
-static value exp_(struct vm *vm, value *argv, int argc) {
-  (void)argc;
-  if (argv[0] == make_fixnum(0)) return make_fixnum(1);
-  if (require_number(vm, "exp", argv[0]) == FAIL) return FAIL;
-  return make_flonum(vm, exp(number_to_double(argv[0])));
-}
-
-static value log_(struct vm *vm, value *argv, int argc) {
-  for (int i = 0; i < argc; i++)
-    if (require_number(vm, "log", argv[i]) == FAIL) return FAIL;
-  if (argc == 1 && argv[0] == make_fixnum(1)) return make_fixnum(0);
-  double result = log(number_to_double(argv[0]));
-  return make_flonum(vm, argc == 2 ? result / log(number_to_double(argv[1])) : result);
-}
-
-static value atan_(struct vm *vm, value *argv, int argc) {
-  for (int i = 0; i < argc; i++)
-    if (require_number(vm, "atan", argv[i]) == FAIL) return FAIL;
-  if (argc == 1) return make_flonum(vm, atan(number_to_double(argv[0])));
-  return make_flonum(vm, atan2(number_to_double(argv[0]), number_to_double(argv[1])));
-}
-
-static value sqrt_(struct vm *vm, value *argv, int argc) {
-  (void)argc;
-  if (require_number(vm, "sqrt", argv[0]) == FAIL) return FAIL;
-  double x = number_to_double(argv[0]);
-  if (x < 0) return bad_argument(vm, "sqrt", "complex numbers are not supported", argv[0]);
-  double root = sqrt(x);
-  if (is_fixnum(argv[0]) && root == floor(root)) {
-    int64_t whole = (int64_t)root;
-    if (whole <= INT32_MAX && whole * whole == fixnum_of(argv[0])) return make_fixnum(whole);
-  }
-  return make_flonum(vm, root);
-}
-
-static value square(struct vm *vm, value *argv, int argc) { return (void)argc, number_multiply(vm, argv[0], argv[0]); }
-
-/* ---- Text ---- */
-static bool radix_of(struct vm *vm, const char *name, const value *argv, int argc, int *radix) {
-  *radix = 10;
-  if (argc < 2) return true;
-  if (!is_index(argv[1], 37) || fixnum_of(argv[1]) < 2) {
-    bad_argument(vm, name, "not a radix", argv[1]);
-    return false;
-  }
-  *radix = (int)fixnum_of(argv[1]);
-  return true;
-}
-
-static value number_to_string(struct vm *vm, value *argv, int argc) {
-  int radix;
-  char text[NUMBER_TEXT_MAX];
-  if (require_number(vm, "number->string", argv[0]) == FAIL) return FAIL;
-  if (!radix_of(vm, "number->string", argv, argc, &radix)) return FAIL;
-  number_to_text(argv[0], radix, text);
-  return make_string_from(vm, text);
-}
-
-static value string_to_number(struct vm *vm, value *argv, int argc) {
-  int radix;
-  char text[160];
-  struct scanned_number number;
-  if (!is_string(vm, argv[0])) return bad_argument(vm, "string->number", "not a string", argv[0]);
-  if (!radix_of(vm, "string->number", argv, argc, &radix)) return FAIL;
-  size_t size = string_copy_text(argv[0], text, sizeof text);
-  if (size == 0 || size >= sizeof text || !number_scan(text, size, radix, &number)) return FALSE_VALUE;
-  if (!number.exact) return make_flonum(vm, number.number);
-  return number.overflow ? raise_error(vm, CONDITION_NUMBER, "integer overflow", 1, argv) : make_fixnum(number.integer);
 }
 
 const struct builtin number_builtins[] = {
@@ -428,25 +368,5 @@ const struct builtin number_builtins[] = {
     {"bitwise-xor", bitwise_xor, 0, -1},
     {"bitwise-not", bitwise_not, 1, 1},
     {"arithmetic-shift", arithmetic_shift, 2, 2},
-    {"floor", floor_, 1, 1},
-    {"ceiling", ceiling, 1, 1},
-    {"truncate", truncate_, 1, 1},
-    {"round", round_, 1, 1},
-    {"exact", exact, 1, 1},
-    {"inexact", inexact, 1, 1},
-    {"inexact->exact", exact, 1, 1},
-    {"exact->inexact", inexact, 1, 1},
-    {"sin", sin_, 1, 1},
-    {"cos", cos_, 1, 1},
-    {"tan", tan_, 1, 1},
-    {"asin", asin_, 1, 1},
-    {"acos", acos_, 1, 1},
-    {"atan", atan_, 1, 2},
-    {"exp", exp_, 1, 1},
-    {"log", log_, 1, 2},
-    {"sqrt", sqrt_, 1, 1},
-    {"square", square, 1, 1},
-    {"number->string", number_to_string, 1, 2},
-    {"string->number", string_to_number, 1, 2},
     {NULL, NULL, 0, 0},
 };

@@ -41,10 +41,12 @@ static struct port *output_port(struct vm *vm, const char *name, const value *ar
 
 /* ---- Opening and closing ---- */
 static value open_file(struct vm *vm, const char *name, value *argv, int flags) {
-  if (!is_string(vm, argv[0])) return bad_argument(vm, name, "not a file's name", argv[0]);
+  if (!is_string(vm, argv[0]))
+    return bad_argument(vm, name, "not a file's name", argv[0]);
   size_t size;
   char *path = string_text(argv[0], &size);
-  if (!path) return out_of_memory(vm);
+  if (!path)
+    return out_of_memory(vm);
   int file = open(path, flags | O_CLOEXEC, 0666);
   free(path);
   if (file < 0) {
@@ -69,10 +71,12 @@ static value open_output_file(struct vm *vm, value *argv, int argc) {
 
 static value open_input_string(struct vm *vm, value *argv, int argc) {
   (void)argc;
-  if (!is_string(vm, argv[0])) return bad_argument(vm, "open-input-string", "not a string", argv[0]);
+  if (!is_string(vm, argv[0]))
+    return bad_argument(vm, "open-input-string", "not a string", argv[0]);
   size_t size;
   char *text = string_text(argv[0], &size);
-  if (!text) return out_of_memory(vm);
+  if (!text)
+    return out_of_memory(vm);
   struct port *port = port_new_string(vm, text, size);
   free(text);
   return port ? make_port(vm, port) : out_of_memory(vm);
@@ -94,29 +98,38 @@ static value get_output_string(struct vm *vm, value *argv, int argc) {
 
 static value close_port(struct vm *vm, value *argv, int argc) {
   (void)argc;
-  if (!is_port(vm, argv[0])) return bad_argument(vm, "close-port", "not a port", argv[0]);
+  if (!is_port(vm, argv[0]))
+    return bad_argument(vm, "close-port", "not a port", argv[0]);
   port_close(port_of(argv[0]));
   return UNSPECIFIED;
 }
 
-static value current_input_port(struct vm *vm, value *argv, int argc) { return (void)argv, (void)argc, vm->roots.input; }
+static value current_input_port(struct vm *vm, value *argv, int argc) {
+  return (void)argv, (void)argc, vm->roots.input;
+}
 static value current_output_port(struct vm *vm, value *argv, int argc) {
   return (void)argv, (void)argc, vm->roots.output;
 }
-static value current_error_port(struct vm *vm, value *argv, int argc) { return (void)argv, (void)argc, vm->roots.error; }
+static value current_error_port(struct vm *vm, value *argv, int argc) {
+  return (void)argv, (void)argc, vm->roots.error;
+}
 
 static value set_current_input(struct vm *vm, value *argv, int argc) {
-  if (!input_port(vm, "%set-current-input!", argv, argc, 0)) return FAIL;
+  if (!input_port(vm, "%set-current-input!", argv, argc, 0))
+    return FAIL;
   vm->roots.input = argv[0];
   return UNSPECIFIED;
 }
 static value set_current_output(struct vm *vm, value *argv, int argc) {
-  if (!output_port(vm, "%set-current-output!", argv, argc, 0)) return FAIL;
+  if (!output_port(vm, "%set-current-output!", argv, argc, 0))
+    return FAIL;
   vm->roots.output = argv[0];
   return UNSPECIFIED;
 }
 
-static value is_port_(struct vm *vm, value *argv, int argc) { return (void)argc, make_boolean(is_port(vm, argv[0])); }
+static value is_port_(struct vm *vm, value *argv, int argc) {
+  return (void)argc, make_boolean(is_port(vm, argv[0]));
+}
 static value is_input_port(struct vm *vm, value *argv, int argc) {
   return (void)argc, make_boolean(is_port(vm, argv[0]) && port_of(argv[0])->is_input);
 }
@@ -125,17 +138,20 @@ static value is_output_port(struct vm *vm, value *argv, int argc) {
 }
 static value is_open(struct vm *vm, value *argv, int argc) {
   (void)argc;
-  if (!is_port(vm, argv[0])) return bad_argument(vm, "input-port-open?", "not a port", argv[0]);
+  if (!is_port(vm, argv[0]))
+    return bad_argument(vm, "input-port-open?", "not a port", argv[0]);
   return make_boolean(!port_of(argv[0])->is_closed);
 }
 
 /* ---- Files ---- */
 static value file_exists(struct vm *vm, value *argv, int argc) {
   (void)argc;
-  if (!is_string(vm, argv[0])) return bad_argument(vm, "file-exists?", "not a file's name", argv[0]);
+  if (!is_string(vm, argv[0]))
+    return bad_argument(vm, "file-exists?", "not a file's name", argv[0]);
   size_t size;
   char *path = string_text(argv[0], &size);
-  if (!path) return out_of_memory(vm);
+  if (!path)
+    return out_of_memory(vm);
   bool exists = access(path, F_OK) == 0;
   free(path);
   return make_boolean(exists);
@@ -143,40 +159,47 @@ static value file_exists(struct vm *vm, value *argv, int argc) {
 
 static value delete_file(struct vm *vm, value *argv, int argc) {
   (void)argc;
-  if (!is_string(vm, argv[0])) return bad_argument(vm, "delete-file", "not a file's name", argv[0]);
+  if (!is_string(vm, argv[0]))
+    return bad_argument(vm, "delete-file", "not a file's name", argv[0]);
   size_t size;
   char *path = string_text(argv[0], &size);
-  if (!path) return out_of_memory(vm);
+  if (!path)
+    return out_of_memory(vm);
   int failed = unlink(path);
   free(path);
-  return failed ? raise_error(vm, CONDITION_FILE, "delete-file: the file cannot be deleted", 1, argv) : UNSPECIFIED;
+  return failed ? raise_error(vm, CONDITION_FILE, "delete-file: the file cannot be deleted", 1, argv)
+                : UNSPECIFIED;
 }
 
 /* ---- Reading ---- */
 /* Before waiting for input, what was printed should be seen. */
 static void before_input(struct vm *vm, struct port *port) {
-  if (port->is_terminal && port->start == port->end) ports_flush_all(vm);
+  if (port->is_terminal && port->start == port->end)
+    ports_flush_all(vm);
 }
 
 static value character_or_end(int32_t c) { return c == PORT_EOF ? EOF_VALUE : make_character((uint32_t)c); }
 
 static value read_(struct vm *vm, value *argv, int argc) {
   struct port *port = input_port(vm, "read", argv, argc, 0);
-  if (!port) return FAIL;
+  if (!port)
+    return FAIL;
   before_input(vm, port);
   return read_datum(vm, port);
 }
 
 static value read_char(struct vm *vm, value *argv, int argc) {
   struct port *port = input_port(vm, "read-char", argv, argc, 0);
-  if (!port) return FAIL;
+  if (!port)
+    return FAIL;
   before_input(vm, port);
   return character_or_end(port_read(port));
 }
 
 static value peek_char(struct vm *vm, value *argv, int argc) {
   struct port *port = input_port(vm, "peek-char", argv, argc, 0);
-  if (!port) return FAIL;
+  if (!port)
+    return FAIL;
   before_input(vm, port);
   return character_or_end(port_peek(port));
 }
@@ -189,12 +212,14 @@ static value char_ready(struct vm *vm, value *argv, int argc) {
 /* Reads up to `count` characters, or up to a line's end, into a string. */
 static value read_text(struct vm *vm, struct port *port, int64_t count, bool line) {
   struct port *text = port_new_string(vm, NULL, 0);
-  if (!text) return out_of_memory(vm);
+  if (!text)
+    return out_of_memory(vm);
   before_input(vm, port);
   int32_t c = PORT_EOF;
   for (int64_t i = 0; i < count; i++) {
     c = port_read(port);
-    if (c == PORT_EOF || (line && c == '\n')) break;
+    if (c == PORT_EOF || (line && c == '\n'))
+      break;
     port_write(text, (uint32_t)c);
   }
   value result = c == PORT_EOF && text->end == 0 && count > 0
@@ -211,20 +236,27 @@ static value read_line(struct vm *vm, value *argv, int argc) {
 
 static value read_string(struct vm *vm, value *argv, int argc) {
   struct port *port = input_port(vm, "read-string", argv, argc, 1);
-  if (!port) return FAIL;
-  if (!is_fixnum(argv[0]) || fixnum_of(argv[0]) < 0) return bad_argument(vm, "read-string", "not a length", argv[0]);
+  if (!port)
+    return FAIL;
+  if (!is_fixnum(argv[0]) || fixnum_of(argv[0]) < 0)
+    return bad_argument(vm, "read-string", "not a length", argv[0]);
   return read_text(vm, port, fixnum_of(argv[0]), false);
 }
 
 /* ---- Printing ---- */
 static value print(struct vm *vm, const char *name, value *argv, int argc, enum print_mode mode) {
   struct port *port = output_port(vm, name, argv, argc, 1);
-  if (!port) return FAIL;
+  if (!port)
+    return FAIL;
   return print_value(vm, port, argv[0], mode) ? UNSPECIFIED : out_of_memory(vm);
 }
 
-static value write_(struct vm *vm, value *argv, int argc) { return print(vm, "write", argv, argc, PRINT_WRITE); }
-static value display(struct vm *vm, value *argv, int argc) { return print(vm, "display", argv, argc, PRINT_DISPLAY); }
+static value write_(struct vm *vm, value *argv, int argc) {
+  return print(vm, "write", argv, argc, PRINT_WRITE);
+}
+static value display(struct vm *vm, value *argv, int argc) {
+  return print(vm, "display", argv, argc, PRINT_DISPLAY);
+}
 static value write_shared(struct vm *vm, value *argv, int argc) {
   return print(vm, "write-shared", argv, argc, PRINT_WRITE_SHARED);
 }
@@ -234,15 +266,18 @@ static value write_simple(struct vm *vm, value *argv, int argc) {
 
 static value newline(struct vm *vm, value *argv, int argc) {
   struct port *port = output_port(vm, "newline", argv, argc, 0);
-  if (!port) return FAIL;
+  if (!port)
+    return FAIL;
   port_write(port, '\n');
   return UNSPECIFIED;
 }
 
 static value write_char(struct vm *vm, value *argv, int argc) {
   struct port *port = output_port(vm, "write-char", argv, argc, 1);
-  if (!port) return FAIL;
-  if (!is_character(argv[0])) return bad_argument(vm, "write-char", "not a character", argv[0]);
+  if (!port)
+    return FAIL;
+  if (!is_character(argv[0]))
+    return bad_argument(vm, "write-char", "not a character", argv[0]);
   port_write(port, character_of(argv[0]));
   return UNSPECIFIED;
 }
@@ -250,21 +285,27 @@ static value write_char(struct vm *vm, value *argv, int argc) {
 static value write_string(struct vm *vm, value *argv, int argc) {
   struct port *port = output_port(vm, "write-string", argv, argc, 1);
   int64_t start, end;
-  if (!port) return FAIL;
-  if (!is_string(vm, argv[0])) return bad_argument(vm, "write-string", "not a string", argv[0]);
-  if (!optional_range(vm, "write-string", argv, argc, 2, string_of(argv[0])->length, &start, &end)) return FAIL;
+  if (!port)
+    return FAIL;
+  if (!is_string(vm, argv[0]))
+    return bad_argument(vm, "write-string", "not a string", argv[0]);
+  if (!optional_range(vm, "write-string", argv, argc, 2, string_of(argv[0])->length, &start, &end))
+    return FAIL;
   port_write_string(port, argv[0], start, end);
   return UNSPECIFIED;
 }
 
 static value flush_output_port(struct vm *vm, value *argv, int argc) {
   struct port *port = output_port(vm, "flush-output-port", argv, argc, 0);
-  if (!port) return FAIL;
+  if (!port)
+    return FAIL;
   port_flush(port);
   return UNSPECIFIED;
 }
 
-static value eof_object(struct vm *vm, value *argv, int argc) { return (void)vm, (void)argv, (void)argc, EOF_VALUE; }
+static value eof_object(struct vm *vm, value *argv, int argc) {
+  return (void)vm, (void)argv, (void)argc, EOF_VALUE;
+}
 static value is_eof(struct vm *vm, value *argv, int argc) {
   return (void)vm, (void)argc, make_boolean(argv[0] == EOF_VALUE);
 }

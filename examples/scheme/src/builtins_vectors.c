@@ -6,26 +6,32 @@
 #include "ports.h"
 
 static bool check_vector(struct vm *vm, const char *name, value v) {
-  if (is_vector(v)) return true;
+  if (is_vector(v))
+    return true;
   bad_argument(vm, name, "not a vector", v);
   return false;
 }
 
-static value is_vector_(struct vm *vm, value *argv, int argc) { return (void)vm, (void)argc, make_boolean(is_vector(argv[0])); }
+static value is_vector_(struct vm *vm, value *argv, int argc) {
+  return (void)vm, (void)argc, make_boolean(is_vector(argv[0]));
+}
 
 static value make_vector_(struct vm *vm, value *argv, int argc) {
-  if (!is_fixnum(argv[0]) || fixnum_of(argv[0]) < 0) return bad_argument(vm, "make-vector", "not a length", argv[0]);
+  if (!is_fixnum(argv[0]) || fixnum_of(argv[0]) < 0)
+    return bad_argument(vm, "make-vector", "not a length", argv[0]);
   return make_vector(vm, fixnum_of(argv[0]), argc > 1 ? argv[1] : FALSE_VALUE);
 }
 
 static void fill_from(struct vm *vm, value v, int64_t at, const value *items, int64_t count) {
   struct vector *vector = vector_of(v);
-  for (int64_t i = 0; i < count; i++) heap_store(vm, vector, &vector->items[at + i], items[i]);
+  for (int64_t i = 0; i < count; i++)
+    heap_store(vm, vector, &vector->items[at + i], items[i]);
 }
 
 static value vector(struct vm *vm, value *argv, int argc) {
   value v = make_vector(vm, argc, FALSE_VALUE);
-  if (v != FAIL) fill_from(vm, v, 0, argv, argc);
+  if (v != FAIL)
+    fill_from(vm, v, 0, argv, argc);
   return v;
 }
 
@@ -36,14 +42,16 @@ static value vector_length_(struct vm *vm, value *argv, int argc) {
 
 static value vector_ref(struct vm *vm, value *argv, int argc) {
   (void)argc;
-  if (!check_vector(vm, "vector-ref", argv[0]) || !check_index(vm, "vector-ref", argv[1], vector_length(argv[0])))
+  if (!check_vector(vm, "vector-ref", argv[0]) ||
+      !check_index(vm, "vector-ref", argv[1], vector_length(argv[0])))
     return FAIL;
   return vector_of(argv[0])->items[fixnum_of(argv[1])];
 }
 
 static value vector_set(struct vm *vm, value *argv, int argc) {
   (void)argc;
-  if (!check_vector(vm, "vector-set!", argv[0]) || !check_index(vm, "vector-set!", argv[1], vector_length(argv[0])))
+  if (!check_vector(vm, "vector-set!", argv[0]) ||
+      !check_index(vm, "vector-set!", argv[1], vector_length(argv[0])))
     return FAIL;
   fill_from(vm, argv[0], fixnum_of(argv[1]), &argv[2], 1);
   return UNSPECIFIED;
@@ -54,7 +62,8 @@ static value vector_fill(struct vm *vm, value *argv, int argc) {
   if (!check_vector(vm, "vector-fill!", argv[0]) ||
       !optional_range(vm, "vector-fill!", argv, argc, 2, vector_length(argv[0]), &start, &end))
     return FAIL;
-  for (int64_t i = start; i < end; i++) fill_from(vm, argv[0], i, &argv[1], 1);
+  for (int64_t i = start; i < end; i++)
+    fill_from(vm, argv[0], i, &argv[1], 1);
   return UNSPECIFIED;
 }
 
@@ -66,7 +75,8 @@ static value vector_to_list(struct vm *vm, value *argv, int argc) {
   value result = NIL;
   for (int64_t i = end - 1; i >= start; i--) {
     result = make_pair(vm, vector_of(argv[0])->items[i], result);
-    if (result == FAIL) return FAIL;
+    if (result == FAIL)
+      return FAIL;
   }
   return result;
 }
@@ -75,9 +85,11 @@ static value list_to_vector(struct vm *vm, value *argv, int argc) {
   (void)argc;
   int64_t length = list_length(vm, "list->vector", argv[0]);
   value v = length < 0 ? FAIL : make_vector(vm, length, FALSE_VALUE);
-  if (v == FAIL) return FAIL;
+  if (v == FAIL)
+    return FAIL;
   value rest = argv[0];
-  for (int64_t i = 0; i < length; i++, rest = cdr(rest)) fill_from(vm, v, i, &pair_of(rest)->car, 1);
+  for (int64_t i = 0; i < length; i++, rest = cdr(rest))
+    fill_from(vm, v, i, &pair_of(rest)->car, 1);
   return v;
 }
 
@@ -87,7 +99,8 @@ static value vector_copy(struct vm *vm, value *argv, int argc) {
       !optional_range(vm, "vector-copy", argv, argc, 1, vector_length(argv[0]), &start, &end))
     return FAIL;
   value v = make_vector(vm, end - start, FALSE_VALUE);
-  if (v != FAIL) fill_from(vm, v, 0, vector_of(argv[0])->items + start, end - start);
+  if (v != FAIL)
+    fill_from(vm, v, 0, vector_of(argv[0])->items + start, end - start);
   return v;
 }
 
@@ -98,7 +111,8 @@ static value vector_copy_to(struct vm *vm, value *argv, int argc) {
       !optional_range(vm, "vector-copy!", argv, argc, 3, vector_length(argv[2]), &start, &end))
     return FAIL;
   int64_t at = fixnum_of(argv[1]), count = end - start;
-  if (count > vector_length(argv[0]) - at) return bad_argument(vm, "vector-copy!", "the target is too short", argv[1]);
+  if (count > vector_length(argv[0]) - at)
+    return bad_argument(vm, "vector-copy!", "the target is too short", argv[1]);
   struct vector *to = vector_of(argv[0]);
   const struct vector *from = vector_of(argv[2]);
   bool backwards = argv[0] == argv[2] && at > start; /* the ranges may overlap */
@@ -112,11 +126,13 @@ static value vector_copy_to(struct vm *vm, value *argv, int argc) {
 static value vector_append(struct vm *vm, value *argv, int argc) {
   int64_t total = 0;
   for (int i = 0; i < argc; i++) {
-    if (!check_vector(vm, "vector-append", argv[i])) return FAIL;
+    if (!check_vector(vm, "vector-append", argv[i]))
+      return FAIL;
     total += vector_length(argv[i]);
   }
   value v = make_vector(vm, total, FALSE_VALUE);
-  if (v == FAIL) return FAIL;
+  if (v == FAIL)
+    return FAIL;
   int64_t at = 0;
   for (int i = 0; i < argc; i++) {
     fill_from(vm, v, at, vector_of(argv[i])->items, vector_length(argv[i]));
@@ -127,13 +143,15 @@ static value vector_append(struct vm *vm, value *argv, int argc) {
 
 /* ---- Bytevectors ---- */
 static bool check_bytevector(struct vm *vm, const char *name, value v) {
-  if (is_kind(vm, v, KIND_BYTEVECTOR)) return true;
+  if (is_kind(vm, v, KIND_BYTEVECTOR))
+    return true;
   bad_argument(vm, name, "not a bytevector", v);
   return false;
 }
 
 static bool check_byte(struct vm *vm, const char *name, value v) {
-  if (is_index(v, 256)) return true;
+  if (is_index(v, 256))
+    return true;
   bad_argument(vm, name, "not a byte", v);
   return false;
 }
@@ -145,22 +163,27 @@ static value is_bytevector(struct vm *vm, value *argv, int argc) {
 static value make_bytevector_(struct vm *vm, value *argv, int argc) {
   if (!is_fixnum(argv[0]) || fixnum_of(argv[0]) < 0)
     return bad_argument(vm, "make-bytevector", "not a length", argv[0]);
-  if (argc > 1 && !check_byte(vm, "make-bytevector", argv[1])) return FAIL;
+  if (argc > 1 && !check_byte(vm, "make-bytevector", argv[1]))
+    return FAIL;
   return make_bytevector(vm, fixnum_of(argv[0]), argc > 1 ? (int)fixnum_of(argv[1]) : 0);
 }
 
 static value bytevector(struct vm *vm, value *argv, int argc) {
   for (int i = 0; i < argc; i++)
-    if (!check_byte(vm, "bytevector", argv[i])) return FAIL;
+    if (!check_byte(vm, "bytevector", argv[i]))
+      return FAIL;
   value v = make_bytevector(vm, argc, 0);
-  if (v == FAIL) return FAIL;
-  for (int i = 0; i < argc; i++) bytevector_of(v)->data[i] = (uint8_t)fixnum_of(argv[i]);
+  if (v == FAIL)
+    return FAIL;
+  for (int i = 0; i < argc; i++)
+    bytevector_of(v)->data[i] = (uint8_t)fixnum_of(argv[i]);
   return v;
 }
 
 static value bytevector_length(struct vm *vm, value *argv, int argc) {
   (void)argc;
-  return check_bytevector(vm, "bytevector-length", argv[0]) ? make_fixnum(bytevector_of(argv[0])->length) : FAIL;
+  return check_bytevector(vm, "bytevector-length", argv[0]) ? make_fixnum(bytevector_of(argv[0])->length)
+                                                            : FAIL;
 }
 
 static value bytevector_ref(struct vm *vm, value *argv, int argc) {
@@ -187,13 +210,15 @@ static value bytevector_copy(struct vm *vm, value *argv, int argc) {
       !optional_range(vm, "bytevector-copy", argv, argc, 1, bytevector_of(argv[0])->length, &start, &end))
     return FAIL;
   value v = make_bytevector(vm, end - start, 0);
-  if (v != FAIL) memcpy(bytevector_of(v)->data, bytevector_of(argv[0])->data + start, (size_t)(end - start));
+  if (v != FAIL)
+    memcpy(bytevector_of(v)->data, bytevector_of(argv[0])->data + start, (size_t)(end - start));
   return v;
 }
 
 static value bytevector_copy_to(struct vm *vm, value *argv, int argc) {
   int64_t start, end;
-  if (!check_bytevector(vm, "bytevector-copy!", argv[0]) || !check_bytevector(vm, "bytevector-copy!", argv[2]) ||
+  if (!check_bytevector(vm, "bytevector-copy!", argv[0]) ||
+      !check_bytevector(vm, "bytevector-copy!", argv[2]) ||
       !check_index(vm, "bytevector-copy!", argv[1], bytevector_of(argv[0])->length + 1) ||
       !optional_range(vm, "bytevector-copy!", argv, argc, 3, bytevector_of(argv[2])->length, &start, &end))
     return FAIL;
@@ -207,11 +232,13 @@ static value bytevector_copy_to(struct vm *vm, value *argv, int argc) {
 static value bytevector_append(struct vm *vm, value *argv, int argc) {
   int64_t total = 0;
   for (int i = 0; i < argc; i++) {
-    if (!check_bytevector(vm, "bytevector-append", argv[i])) return FAIL;
+    if (!check_bytevector(vm, "bytevector-append", argv[i]))
+      return FAIL;
     total += bytevector_of(argv[i])->length;
   }
   value v = make_bytevector(vm, total, 0);
-  if (v == FAIL) return FAIL;
+  if (v == FAIL)
+    return FAIL;
   int64_t at = 0;
   for (int i = 0; i < argc; i++) {
     memcpy(bytevector_of(v)->data + at, bytevector_of(argv[i])->data, (size_t)bytevector_of(argv[i])->length);
@@ -228,7 +255,8 @@ static value utf8_to_string(struct vm *vm, value *argv, int argc) {
     return FAIL;
   size_t size = (size_t)(end - start);
   char *text = malloc(size + 1);
-  if (!text) return out_of_memory(vm);
+  if (!text)
+    return out_of_memory(vm);
   memcpy(text, bytevector_of(argv[0])->data + start, size);
   value string = make_string_from_bytes(vm, text, size);
   free(text);
@@ -237,13 +265,17 @@ static value utf8_to_string(struct vm *vm, value *argv, int argc) {
 
 static value string_to_utf8(struct vm *vm, value *argv, int argc) {
   int64_t start, end;
-  if (!is_string(vm, argv[0])) return bad_argument(vm, "string->utf8", "not a string", argv[0]);
-  if (!optional_range(vm, "string->utf8", argv, argc, 1, string_of(argv[0])->length, &start, &end)) return FAIL;
+  if (!is_string(vm, argv[0]))
+    return bad_argument(vm, "string->utf8", "not a string", argv[0]);
+  if (!optional_range(vm, "string->utf8", argv, argc, 1, string_of(argv[0])->length, &start, &end))
+    return FAIL;
   struct port *port = port_new_string(vm, NULL, 0);
-  if (!port) return out_of_memory(vm);
+  if (!port)
+    return out_of_memory(vm);
   port_write_string(port, argv[0], start, end);
   value v = make_bytevector(vm, (int64_t)port->end, 0);
-  if (v != FAIL) memcpy(bytevector_of(v)->data, port->buffer, port->end);
+  if (v != FAIL)
+    memcpy(bytevector_of(v)->data, port->buffer, port->end);
   port_discard(vm, port);
   return v;
 }

@@ -26,15 +26,18 @@ static void make_record_types(struct compiler *compiler) {
   struct vm *vm = compiler->vm;
   for (struct record_definition *d = compiler->records; d; d = d->next) {
     value names = field_names(vm, d->fields);
-    value type = names == FAIL ? FAIL : make_record_type(vm, vm->temporaries.items[d->name], names, d->field_count);
-    if (type == FAIL) compile_out_of_memory(compiler);
+    value type =
+        names == FAIL ? FAIL : make_record_type(vm, vm->temporaries.items[d->name], names, d->field_count);
+    if (type == FAIL)
+      compile_out_of_memory(compiler);
     vm->temporaries.items[d->type] = type;
   }
 }
 
 static value constructor_detail(struct vm *vm, const struct record_procedure *procedure) {
   value detail = make_vector(vm, procedure->field_count + 1, make_fixnum(0));
-  if (detail == FAIL) return FAIL;
+  if (detail == FAIL)
+    return FAIL;
   vector_of(detail)->items[0] = make_fixnum(procedure->argument_count);
   for (int i = 0; i < procedure->field_count; i++)
     vector_of(detail)->items[i + 1] = make_fixnum(procedure->arguments[i]);
@@ -44,11 +47,13 @@ static value constructor_detail(struct vm *vm, const struct record_procedure *pr
 static void make_record_procedures(struct compiler *compiler) {
   struct vm *vm = compiler->vm;
   for (struct record_procedure *p = compiler->record_procedures; p; p = p->next) {
-    if (!p->procedure) continue; /* only called */
+    if (!p->procedure)
+      continue; /* only called */
     value detail = p->kind == INLINE_CONSTRUCTOR ? constructor_detail(vm, p) : make_fixnum(p->field);
-    value procedure = detail == FAIL ? FAIL
-                                     : make_record_procedure(vm, p->kind, vm->temporaries.items[p->type], detail);
-    if (procedure == FAIL) compile_out_of_memory(compiler);
+    value procedure =
+        detail == FAIL ? FAIL : make_record_procedure(vm, p->kind, vm->temporaries.items[p->type], detail);
+    if (procedure == FAIL)
+      compile_out_of_memory(compiler);
     vm->temporaries.items[p->procedure] = procedure;
   }
 }
@@ -89,13 +94,16 @@ value compile_toplevel(struct vm *vm, value form) {
 
 /* ---- Announcing definitions ---- */
 static void announce_name(struct vm *vm, value target) {
-  while (is_pair(target)) target = car(target);
-  if (!is_symbol(vm, target) || !symbol_of(target)->global) return;
+  while (is_pair(target))
+    target = car(target);
+  if (!is_symbol(vm, target) || !symbol_of(target)->global)
+    return;
   global_forget_builtin(symbol_of(target)->global);
 }
 
 static enum keyword head_keyword(const struct vm *vm, value form) {
-  if (!is_pair(form) || !is_symbol(vm, car(form)) || !is_pair(cdr(form))) return NOT_A_KEYWORD;
+  if (!is_pair(form) || !is_symbol(vm, car(form)) || !is_pair(cdr(form)))
+    return NOT_A_KEYWORD;
   return (enum keyword)symbol_of(car(form))->keyword;
 }
 
@@ -103,13 +111,17 @@ static enum keyword head_keyword(const struct vm *vm, value form) {
 static void announce_assignments(struct vm *vm, value form) {
   struct value_stack *stack = &vm->temporaries;
   size_t base = stack->count;
-  if (!value_stack_push(stack, form)) return;
+  if (!value_stack_push(stack, form))
+    return;
   while (stack->count > base) {
     value datum = stack->items[--stack->count];
     for (; is_pair(datum); datum = cdr(datum)) {
-      if (head_keyword(vm, datum) == KEYWORD_SET) announce_name(vm, car(cdr(datum)));
-      if (head_keyword(vm, datum) == KEYWORD_QUOTE) break;
-      if (is_pair(car(datum)) && !value_stack_push(stack, car(datum))) break;
+      if (head_keyword(vm, datum) == KEYWORD_SET)
+        announce_name(vm, car(cdr(datum)));
+      if (head_keyword(vm, datum) == KEYWORD_QUOTE)
+        break;
+      if (is_pair(car(datum)) && !value_stack_push(stack, car(datum)))
+        break;
     }
   }
   stack->count = base;
@@ -118,13 +130,18 @@ static void announce_assignments(struct vm *vm, value form) {
 void compile_announce(struct vm *vm, value form) {
   announce_assignments(vm, form);
   switch (head_keyword(vm, form)) {
-    case KEYWORD_BEGIN:
-      for (value rest = cdr(form); is_pair(rest); rest = cdr(rest)) compile_announce(vm, car(rest));
-      break;
-    case KEYWORD_DEFINE: announce_name(vm, car(cdr(form))); break;
-    case KEYWORD_DEFINE_VALUES:
-      for (value rest = car(cdr(form)); is_pair(rest); rest = cdr(rest)) announce_name(vm, car(rest));
-      break;
-    default: break;
+  case KEYWORD_BEGIN:
+    for (value rest = cdr(form); is_pair(rest); rest = cdr(rest))
+      compile_announce(vm, car(rest));
+    break;
+  case KEYWORD_DEFINE:
+    announce_name(vm, car(cdr(form)));
+    break;
+  case KEYWORD_DEFINE_VALUES:
+    for (value rest = car(cdr(form)); is_pair(rest); rest = cdr(rest))
+      announce_name(vm, car(rest));
+    break;
+  default:
+    break;
   }
 }

@@ -29,10 +29,10 @@ struct primitive {
   enum primitive_class class;
   enum opcode opcode;
   int operands;
-  int detail;               /* TEST_ONE: the enum type_test, or the number or value to compare with */
-  enum opcode with_small;   /* the form whose last operand is a small fixnum */
-  enum opcode small_first;  /* the same, first operand */
-  bool swapped;             /* COMPARE: operands change places */
+  int detail;              /* TEST_ONE: the enum type_test, or the number or value to compare with */
+  enum opcode with_small;  /* the form whose last operand is a small fixnum */
+  enum opcode small_first; /* the same, first operand */
+  bool swapped;            /* COMPARE: operands change places */
 };
 
 /* The primitive of that name, or NULL. */

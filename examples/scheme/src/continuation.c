@@ -16,14 +16,17 @@
 
 value *continuation_capture(struct vm *vm, value *frame) {
   int64_t size = frame - vm->base;
-  if (size == LINKAGE) return frame; /* nothing new: what is below is captured already */
+  if (size == LINKAGE)
+    return frame; /* nothing new: what is below is captured already */
   vm->top = frame + 2;
   struct segment *segment =
       heap_allocate_sized(vm, KIND_SEGMENT, sizeof *segment + (size_t)size * sizeof(value));
-  if (!segment) return NULL;
+  if (!segment)
+    return NULL;
   heap_store(vm, segment, &segment->older, vm->roots.segment);
   segment->older_height = vm->roots.height;
-  for (int64_t i = 0; i < size; i++) heap_store(vm, segment, &segment->words[i], vm->base[i]);
+  for (int64_t i = 0; i < size; i++)
+    heap_store(vm, segment, &segment->words[i], vm->base[i]);
   vm->roots.segment = tagged(segment, TAG_OBJECT);
   vm->roots.height = make_fixnum(size);
   stack_link_base(vm);
@@ -35,7 +38,8 @@ value *continuation_capture(struct vm *vm, value *frame) {
 
 value continuation_make(struct vm *vm) {
   value continuation = make_closure(vm, vm->roots.continuation_code, CONTINUATION_SLOTS);
-  if (continuation == FAIL) return FAIL;
+  if (continuation == FAIL)
+    return FAIL;
   struct closure *closure = closure_of(continuation);
   heap_store(vm, closure, &closure->slots[CONTINUATION_SEGMENT], vm->roots.segment);
   heap_store(vm, closure, &closure->slots[CONTINUATION_HEIGHT], vm->roots.height);
@@ -56,14 +60,16 @@ void continuation_install(struct vm *vm, value continuation) {
 /* The top of the captured part is a linkage: the address to return to, and the distance down to
  * the frame that it returns into. That frame's own linkage is then the new top. */
 value *continuation_resume(struct vm *vm, const union word **resume_at, value result) {
-  if (vm->roots.segment == FALSE_VALUE) return NULL;
+  if (vm->roots.segment == FALSE_VALUE)
+    return NULL;
   const struct segment *segment = segment_of(vm->roots.segment);
   int64_t height = fixnum_of(vm->roots.height);
   *resume_at = (const union word *)segment->words[height - 2];
   int64_t distance = (int64_t)(segment->words[height - 1] / sizeof(value));
   int64_t start = height - distance;
   value *frame = vm->base + LINKAGE;
-  if (frame + distance > vm->soft_limit && !stack_grow(vm, frame + distance)) return NULL;
+  if (frame + distance > vm->soft_limit && !stack_grow(vm, frame + distance))
+    return NULL;
   stack_link_base(vm); /* the return that led here left its result there */
   memcpy(frame, &segment->words[start], (size_t)(distance - LINKAGE) * sizeof(value));
   frame[distance - LINKAGE] = result;

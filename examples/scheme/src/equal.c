@@ -32,8 +32,10 @@ struct comparer {
 };
 
 bool values_eqv(value a, value b) {
-  if (a == b) return true;
-  if (!is_flonum(a) || !is_flonum(b)) return false;
+  if (a == b)
+    return true;
+  if (!is_flonum(a) || !is_flonum(b))
+    return false;
   double x = flonum_of(a), y = flonum_of(b);
   return memcmp(&x, &y, sizeof x) == 0;
 }
@@ -59,7 +61,8 @@ static int64_t element_of(struct comparer *comparer, value v) {
     comparer->failed = true;
     return 0;
   }
-  if (entry->number) return entry->number - 1;
+  if (entry->number)
+    return entry->number - 1;
   if (comparer->elements == comparer->element_capacity) {
     int64_t capacity = comparer->element_capacity ? comparer->element_capacity * 2 : 256;
     int64_t *parents = realloc(comparer->parents, (size_t)capacity * sizeof *parents);
@@ -77,14 +80,16 @@ static int64_t element_of(struct comparer *comparer, value v) {
 
 static int64_t find(struct comparer *comparer, int64_t element) {
   int64_t *parents = comparer->parents;
-  while (parents[element] != element) element = parents[element] = parents[parents[element]];
+  while (parents[element] != element)
+    element = parents[element] = parents[parents[element]];
   return element;
 }
 
 /* true: they were in one class already. */
 static bool unite(struct comparer *comparer, value a, value b) {
   int64_t x = element_of(comparer, a), y = element_of(comparer, b);
-  if (comparer->failed) return true;
+  if (comparer->failed)
+    return true;
   x = find(comparer, x);
   y = find(comparer, y);
   comparer->parents[x] = y;
@@ -93,18 +98,24 @@ static bool unite(struct comparer *comparer, value a, value b) {
 
 /* ---- Comparing ---- */
 static bool same_text(value a, value b) {
-  if (string_of(a)->length != string_of(b)->length) return false;
+  if (string_of(a)->length != string_of(b)->length)
+    return false;
   for (int64_t i = 0; i < string_of(a)->length; i++)
-    if (string_get(a, i) != string_get(b, i)) return false;
+    if (string_get(a, i) != string_get(b, i))
+      return false;
   return true;
 }
 
 static bool same_leaf(const struct vm *vm, value a, value b) {
-  if (!has_tag(a, TAG_OBJECT) || !has_tag(b, TAG_OBJECT)) return values_eqv(a, b);
+  if (!has_tag(a, TAG_OBJECT) || !has_tag(b, TAG_OBJECT))
+    return values_eqv(a, b);
   enum kind kind = kind_of(vm, a);
-  if (kind != kind_of(vm, b)) return false;
-  if (kind == KIND_STRING) return same_text(a, b);
-  if (kind != KIND_BYTEVECTOR) return false;
+  if (kind != kind_of(vm, b))
+    return false;
+  if (kind == KIND_STRING)
+    return same_text(a, b);
+  if (kind != KIND_BYTEVECTOR)
+    return false;
   return bytevector_of(a)->length == bytevector_of(b)->length &&
          memcmp(bytevector_of(a)->data, bytevector_of(b)->data, (size_t)bytevector_of(a)->length) == 0;
 }
@@ -112,12 +123,16 @@ static bool same_leaf(const struct vm *vm, value a, value b) {
 /* Compares two values but for their parts, which go on the stack. */
 static bool compare(struct comparer *comparer, value a, value b) {
   for (;;) {
-    if (a == b) return true;
+    if (a == b)
+      return true;
     bool pairs = is_pair(a) && is_pair(b);
     bool vectors = is_vector(a) && is_vector(b);
-    if (!pairs && !vectors) return same_leaf(comparer->vm, a, b);
-    if (vectors && vector_of(a)->length != vector_of(b)->length) return false;
-    if (comparer->budget-- <= 0 && unite(comparer, a, b)) return true;
+    if (!pairs && !vectors)
+      return same_leaf(comparer->vm, a, b);
+    if (vectors && vector_of(a)->length != vector_of(b)->length)
+      return false;
+    if (comparer->budget-- <= 0 && unite(comparer, a, b))
+      return true;
     if (vectors) {
       push(comparer, a, b, 0);
       return true;

@@ -11,18 +11,21 @@
 value raise_error(struct vm *vm, enum condition_kind kind, const char *message, int count,
                   const value *irritants) {
   value *base = vm->top;
-  for (int i = 0; i < count; i++) base[i] = irritants[i];
+  for (int i = 0; i < count; i++)
+    base[i] = irritants[i];
   base[count] = NIL;
   vm->top = base + count + 1;
   for (int i = count - 1; i >= 0; i--) {
     value list = make_pair(vm, base[i], base[count]);
-    if (list == FAIL) return FAIL;
+    if (list == FAIL)
+      return FAIL;
     base[count] = list;
   }
   value text = make_string_from(vm, message);
   value condition = text == FAIL ? FAIL : make_condition(vm, kind, text, base[count]);
   vm->top = base;
-  if (condition != FAIL) vm->roots.exception = condition;
+  if (condition != FAIL)
+    vm->roots.exception = condition;
   return FAIL;
 }
 
@@ -57,18 +60,22 @@ struct chain {
 static bool is_machinery(struct vm *vm, value name) {
   static const char *const names[] = {"raise", "error", "raise-continuable", NULL};
   char text[24];
-  if (!is_symbol(vm, name)) return false;
+  if (!is_symbol(vm, name))
+    return false;
   string_copy_text(symbol_of(name)->name, text, sizeof text);
   for (int i = 0; names[i]; i++)
-    if (!strcmp(text, names[i])) return true;
+    if (!strcmp(text, names[i]))
+      return true;
   return text[0] == '%';
 }
 
 static void report_frame(struct chain *chain, value procedure) {
-  if (!is_procedure(procedure)) return;
+  if (!is_procedure(procedure))
+    return;
   value name = code_of(closure_of(procedure)->code)->name;
   const struct builtin *builtin = builtin_of(procedure);
-  if (!builtin && chain->printed == 0 && is_machinery(chain->vm, name)) return;
+  if (!builtin && chain->printed == 0 && is_machinery(chain->vm, name))
+    return;
   if (chain->printed == CHAIN_MAX) {
     chain->skipped++;
     return;
@@ -91,7 +98,8 @@ static void report_chain(struct chain *chain, value *frame) {
   struct vm *vm = chain->vm;
   while (frame && frame > vm->base) {
     report_frame(chain, frame[0]);
-    if (frame == vm->base + LINKAGE) break;
+    if (frame == vm->base + LINKAGE)
+      break;
     frame -= frame[-1] / sizeof(value);
   }
   value segment = vm->roots.segment;

@@ -19,7 +19,8 @@ enum condition_kind {
 
 /* Makes a condition the exception. `irritants` may be on the C stack. Always returns FAIL.
  * May collect; pre: vm->top covers what is live on the VM stack. */
-value raise_error(struct vm *vm, enum condition_kind kind, const char *message, int count, const value *irritants);
+value raise_error(struct vm *vm, enum condition_kind kind, const char *message, int count,
+                  const value *irritants);
 value raise_type(struct vm *vm, const char *message, value irritant);
 value raise_arity(struct vm *vm, value procedure, int argc);
 

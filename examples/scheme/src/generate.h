@@ -11,7 +11,7 @@ struct generator {
   struct assembler assembler;
   struct lambda *procedure;
   struct generator *enclosing; /* of the procedure that contains this one */
-  int depth; /* the next free register */
+  int depth;                   /* the next free register */
   int maximum;
   int start;      /* label of the first instruction after the entry: where self tail calls go */
   bool reachable; /* the next instruction can be reached: if not, none is emitted */
@@ -20,9 +20,9 @@ struct generator {
 /* What becomes of an expression's value. */
 struct target {
   enum { TARGET_VALUE, TARGET_EFFECT, TARGET_TAIL, TARGET_TEST } mode;
-  int reg;          /* VALUE: where it goes */
-  int yes, no;      /* TEST: labels to go to */
-  int next;         /* TEST: the label that comes next, or -1 */
+  int reg;     /* VALUE: where it goes */
+  int yes, no; /* TEST: labels to go to */
+  int next;    /* TEST: the label that comes next, or -1 */
 };
 
 static inline bool is_boxed(const struct variable *variable) {
@@ -52,7 +52,8 @@ struct materialised {
   int yes, no, end;
 };
 struct target begin_test(struct generator *generator, struct materialised *test, struct target target);
-void finish_test(struct generator *generator, struct materialised *test, struct target target, struct target ways);
+void finish_test(struct generator *generator, struct materialised *test, struct target target,
+                 struct target ways);
 int new_label(struct generator *generator);
 void bind_label(struct generator *generator, int label);
 void take_registers(struct generator *generator, int count);

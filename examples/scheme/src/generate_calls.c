@@ -5,23 +5,31 @@
  * more: then the result can go straight to a variable that the expression uses. */
 bool writes_at_end(const struct node *node) {
   switch (node->kind) {
-    case NODE_OR: return false;
-    case NODE_IF: return writes_at_end(node->children[1]) && writes_at_end(node->children[2]);
-    case NODE_SEQUENCE: return writes_at_end(node->children[node->count - 1]);
-    case NODE_LET:
-    case NODE_LETREC:
-      for (int i = 0; i < node->count - 1; i++)
-        if (node->children[i]->kind == NODE_LAMBDA && !writes_at_end(node->children[i]->u.lambda->body)) return false;
-      return writes_at_end(node->children[node->count - 1]);
-    default: return true;
+  case NODE_OR:
+    return false;
+  case NODE_IF:
+    return writes_at_end(node->children[1]) && writes_at_end(node->children[2]);
+  case NODE_SEQUENCE:
+    return writes_at_end(node->children[node->count - 1]);
+  case NODE_LET:
+  case NODE_LETREC:
+    for (int i = 0; i < node->count - 1; i++)
+      if (node->children[i]->kind == NODE_LAMBDA && !writes_at_end(node->children[i]->u.lambda->body))
+        return false;
+    return writes_at_end(node->children[node->count - 1]);
+  default:
+    return true;
   }
 }
 
 bool mentions(const struct node *node, const struct variable *variable) {
-  if ((node->kind == NODE_LOCAL || node->kind == NODE_SET_LOCAL) && node->u.variable == variable) return true;
-  if (node->kind == NODE_LAMBDA) return mentions(node->u.lambda->body, variable);
+  if ((node->kind == NODE_LOCAL || node->kind == NODE_SET_LOCAL) && node->u.variable == variable)
+    return true;
+  if (node->kind == NODE_LAMBDA)
+    return mentions(node->u.lambda->body, variable);
   for (int i = 0; i < node->count; i++)
-    if (mentions(node->children[i], variable)) return true;
+    if (mentions(node->children[i], variable))
+      return true;
   return false;
 }
 
@@ -38,7 +46,8 @@ struct moves {
 
 static bool is_needed(const struct moves *moves, int index) {
   for (int i = 0; i < moves->count; i++)
-    if (i != index && moves->arguments[i] && mentions(moves->arguments[i], moves->parameters[index])) return true;
+    if (i != index && moves->arguments[i] && mentions(moves->arguments[i], moves->parameters[index]))
+      return true;
   return false;
 }
 
@@ -61,14 +70,17 @@ static void move_all(struct moves *moves) {
   for (int left = moves->count; left > 0;) {
     bool progress = false;
     for (int i = 0; i < moves->count; i++) {
-      if (!moves->arguments[i] || is_needed(moves, i)) continue;
+      if (!moves->arguments[i] || is_needed(moves, i))
+        continue;
       move_argument(moves, i);
       left--;
       progress = true;
     }
-    if (progress) continue;
+    if (progress)
+      continue;
     for (int i = 0; i < moves->count; i++) {
-      if (!moves->arguments[i]) continue;
+      if (!moves->arguments[i])
+        continue;
       moves->aside[i] = generate_push(moves->generator, moves->arguments[i]);
       moves->arguments[i] = NULL;
       left--;
@@ -76,7 +88,8 @@ static void move_all(struct moves *moves) {
     }
   }
   for (int i = 0; i < moves->count; i++)
-    if (moves->aside[i] >= 0) emit(moves->generator, OP_MOVE, moves->parameters[i]->reg, moves->aside[i], 0, 0);
+    if (moves->aside[i] >= 0)
+      emit(moves->generator, OP_MOVE, moves->parameters[i]->reg, moves->aside[i], 0, 0);
 }
 
 static void generate_jump(struct generator *generator, struct lambda *lambda, struct node *node, int label) {
@@ -96,13 +109,15 @@ static void generate_jump(struct generator *generator, struct lambda *lambda, st
 /* ---- Calls ---- */
 static struct lambda *known_procedure(const struct node *node) {
   const struct node *procedure = node->children[0];
-  if (procedure->kind != NODE_LOCAL || is_boxed(procedure->u.variable)) return NULL;
+  if (procedure->kind != NODE_LOCAL || is_boxed(procedure->u.variable))
+    return NULL;
   struct lambda *lambda = procedure->u.variable->lambda;
   return lambda && !lambda->rest && lambda->required == node->count - 1 ? lambda : NULL;
 }
 
 static void push_arguments(struct generator *generator, struct node *node) {
-  for (int i = 1; i < node->count; i++) generate_push(generator, node->children[i]);
+  for (int i = 1; i < node->count; i++)
+    generate_push(generator, node->children[i]);
 }
 
 static void generate_tail_call(struct generator *generator, struct node *node) {
@@ -129,7 +144,8 @@ static void generate_tail_call(struct generator *generator, struct node *node) {
 
 void generate_call(struct generator *generator, struct node *node, struct target target) {
   struct node *procedure = node->children[0];
-  if (procedure->kind == NODE_LOCAL && procedure->u.variable->lambda && procedure->u.variable->lambda->is_label) {
+  if (procedure->kind == NODE_LOCAL && procedure->u.variable->lambda &&
+      procedure->u.variable->lambda->is_label) {
     generate_jump(generator, procedure->u.variable->lambda, node, procedure->u.variable->lambda->label);
     return;
   }
@@ -161,7 +177,8 @@ void generate_call(struct generator *generator, struct node *node, struct target
 
 void generate_builtin(struct generator *generator, struct node *node, struct target target) {
   int from = generator->depth;
-  for (int i = 0; i < node->count; i++) generate_push(generator, node->children[i]);
+  for (int i = 0; i < node->count; i++)
+    generate_push(generator, node->children[i]);
   generator->depth = from;
   int reg = result_register(generator, target);
   emit(generator, OP_BUILTIN, from, node->count, reg, 0);

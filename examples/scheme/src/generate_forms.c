@@ -9,7 +9,9 @@ static struct target not_last(struct target target) {
   return target;
 }
 
-static bool joins(struct target target) { return target.mode == TARGET_VALUE || target.mode == TARGET_EFFECT; }
+static bool joins(struct target target) {
+  return target.mode == TARGET_VALUE || target.mode == TARGET_EFFECT;
+}
 
 void generate_if(struct generator *generator, struct node *node, struct target target) {
   int yes = new_label(generator), no = new_label(generator), end = new_label(generator);
@@ -17,11 +19,13 @@ void generate_if(struct generator *generator, struct node *node, struct target t
                 (struct target){.mode = TARGET_TEST, .yes = yes, .no = no, .next = yes});
   bind_label(generator, yes);
   generate_node(generator, node->children[1], not_last(target));
-  if (joins(target)) emit_jump(generator, end);
+  if (joins(target))
+    emit_jump(generator, end);
   generator->reachable = false;
   bind_label(generator, no);
   generate_node(generator, node->children[2], target);
-  if (joins(target)) bind_label(generator, end);
+  if (joins(target))
+    bind_label(generator, end);
 }
 
 static void generate_or_test(struct generator *generator, struct node *node, struct target target) {
@@ -58,20 +62,22 @@ void generate_or(struct generator *generator, struct node *node, struct target t
   generator->reachable = false;
   bind_label(generator, second);
   generate_node(generator, node->children[1], target);
-  if (target.mode == TARGET_VALUE) bind_label(generator, end);
+  if (target.mode == TARGET_VALUE)
+    bind_label(generator, end);
 }
 
 /* ---- Bindings ---- */
 static bool is_label_binding(const struct node *node, int i) {
-  return node->children[i]->kind == NODE_LAMBDA && node->u.variables[i]->lambda == node->children[i]->u.lambda &&
-         node->children[i]->u.lambda->is_label;
+  return node->children[i]->kind == NODE_LAMBDA &&
+         node->u.variables[i]->lambda == node->children[i]->u.lambda && node->children[i]->u.lambda->is_label;
 }
 
 /* Registers for the parameters of the labels that a form binds. */
 static int prepare_labels(struct generator *generator, struct node *node) {
   int labels = 0;
   for (int i = 0; i < node->count - 1; i++) {
-    if (!is_label_binding(node, i)) continue;
+    if (!is_label_binding(node, i))
+      continue;
     struct lambda *lambda = node->children[i]->u.lambda;
     lambda->label = new_label(generator);
     for (int p = 0; p < lambda->required; p++) {
@@ -88,7 +94,8 @@ static void generate_label(struct generator *generator, struct lambda *lambda, s
   bind_label(generator, lambda->label);
   for (int p = 0; p < lambda->required; p++) {
     struct variable *parameter = lambda->parameters[p];
-    if (is_boxed(parameter)) emit(generator, OP_BOX, parameter->reg, parameter->reg, 0, generator->depth);
+    if (is_boxed(parameter))
+      emit(generator, OP_BOX, parameter->reg, parameter->reg, 0, generator->depth);
   }
   generate_node(generator, lambda->body, target);
 }
@@ -104,11 +111,14 @@ static void generate_bound_body(struct generator *generator, struct node *node, 
   int end = new_label(generator);
   generate_node(generator, body, not_last(target));
   for (int i = 0; i < node->count - 1; i++) {
-    if (!is_label_binding(node, i)) continue;
-    if (joins(target)) emit_jump(generator, end);
+    if (!is_label_binding(node, i))
+      continue;
+    if (joins(target))
+      emit_jump(generator, end);
     generate_label(generator, node->children[i]->u.lambda, --labels ? not_last(target) : target);
   }
-  if (joins(target)) bind_label(generator, end);
+  if (joins(target))
+    bind_label(generator, end);
 }
 
 /* A value that goes to the next free register would be written while variables of the form, which
@@ -122,10 +132,12 @@ void generate_let(struct generator *generator, struct node *node, struct target 
   int saved = generator->depth;
   protect_result(generator, target);
   for (int i = 0; i < node->count - 1; i++) {
-    if (is_label_binding(node, i)) continue;
+    if (is_label_binding(node, i))
+      continue;
     struct variable *variable = node->u.variables[i];
     variable->reg = generate_push(generator, node->children[i]);
-    if (is_boxed(variable)) emit(generator, OP_BOX, variable->reg, variable->reg, 0, generator->depth);
+    if (is_boxed(variable))
+      emit(generator, OP_BOX, variable->reg, variable->reg, 0, generator->depth);
   }
   generate_bound_body(generator, node, target);
   generator->depth = saved;
@@ -134,12 +146,15 @@ void generate_let(struct generator *generator, struct node *node, struct target 
 /* A closure made before its sibling carries nothing for it yet. */
 static void patch_siblings(struct generator *generator, struct node *node, int made) {
   struct variable *variable = node->u.variables[made];
-  if (is_boxed(variable)) return;
+  if (is_boxed(variable))
+    return;
   for (int i = 0; i < made; i++) {
-    if (node->children[i]->kind != NODE_LAMBDA || is_label_binding(node, i)) continue;
+    if (node->children[i]->kind != NODE_LAMBDA || is_label_binding(node, i))
+      continue;
     const struct lambda *lambda = node->children[i]->u.lambda;
     for (int slot = 0; slot < lambda->capture_count; slot++) {
-      if (lambda->captures[slot] != variable) continue;
+      if (lambda->captures[slot] != variable)
+        continue;
       int reg = node->u.variables[i]->reg;
       if (is_boxed(node->u.variables[i])) {
         reg = result_register(generator, (struct target){.mode = TARGET_TAIL});
@@ -154,16 +169,19 @@ void generate_letrec(struct generator *generator, struct node *node, struct targ
   int saved = generator->depth;
   protect_result(generator, target);
   for (int i = 0; i < node->count - 1; i++) {
-    if (is_label_binding(node, i)) continue;
+    if (is_label_binding(node, i))
+      continue;
     struct variable *variable = node->u.variables[i];
     variable->reg = generator->depth;
     take_registers(generator, 1);
-    if (!is_boxed(variable)) continue;
+    if (!is_boxed(variable))
+      continue;
     emit_immediate(generator, variable->reg, UNDEFINED);
     emit(generator, OP_BOX, variable->reg, variable->reg, 0, generator->depth);
   }
   for (int i = 0; i < node->count - 1; i++) {
-    if (is_label_binding(node, i)) continue;
+    if (is_label_binding(node, i))
+      continue;
     struct variable *variable = node->u.variables[i];
     if (is_boxed(variable)) {
       int depth = generator->depth;
@@ -173,7 +191,8 @@ void generate_letrec(struct generator *generator, struct node *node, struct targ
     } else {
       generate_into(generator, node->children[i], variable->reg);
     }
-    if (node->children[i]->kind == NODE_LAMBDA) patch_siblings(generator, node, i);
+    if (node->children[i]->kind == NODE_LAMBDA)
+      patch_siblings(generator, node, i);
   }
   generate_bound_body(generator, node, target);
   generator->depth = saved;
@@ -192,15 +211,18 @@ static void emit_captures(struct generator *generator, const struct lambda *lamb
 /* A closure that captures nothing is made once, now. */
 static pooled constant_closure(struct compiler *compiler, pooled code) {
   value closure = make_closure(compiler->vm, compiler->vm->temporaries.items[code], 0);
-  if (closure == FAIL) compile_out_of_memory(compiler);
+  if (closure == FAIL)
+    compile_out_of_memory(compiler);
   return pool(compiler, closure);
 }
 
 void generate_closure(struct generator *generator, struct lambda *lambda, struct target target) {
-  if (target.mode == TARGET_EFFECT || !generator->reachable) return;
+  if (target.mode == TARGET_EFFECT || !generator->reachable)
+    return;
   struct compiler *compiler = generator->compiler;
   value made = generate(compiler, lambda);
-  if (made == FAIL) compile_out_of_memory(compiler);
+  if (made == FAIL)
+    compile_out_of_memory(compiler);
   pooled code = pool(compiler, made);
   int reg = result_register(generator, target);
   if (lambda->capture_count == 0) {

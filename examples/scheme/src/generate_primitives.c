@@ -49,20 +49,24 @@ static const struct primitive primitives[] = {
     {">", PRIMITIVE_COMPARE, OP_JUMP_LESS, 2, 0, OP_JUMP_GREATER_I, OP_JUMP_LESS_I, true},
     {"<=", PRIMITIVE_COMPARE, OP_JUMP_LESS_EQUAL, 2, 0, OP_JUMP_LESS_EQUAL_I, OP_JUMP_GREATER_EQUAL_I, false},
     {">=", PRIMITIVE_COMPARE, OP_JUMP_LESS_EQUAL, 2, 0, OP_JUMP_GREATER_EQUAL_I, OP_JUMP_LESS_EQUAL_I, true},
-    {"=", PRIMITIVE_COMPARE, OP_JUMP_NUMBER_EQUAL, 2, 0, OP_JUMP_NUMBER_EQUAL_I, OP_JUMP_NUMBER_EQUAL_I, false},
+    {"=", PRIMITIVE_COMPARE, OP_JUMP_NUMBER_EQUAL, 2, 0, OP_JUMP_NUMBER_EQUAL_I, OP_JUMP_NUMBER_EQUAL_I,
+     false},
 };
 
 const struct primitive *primitive_named(const char *name) {
   for (size_t i = 0; i < sizeof primitives / sizeof primitives[0]; i++)
-    if (!strcmp(primitives[i].name, name)) return &primitives[i];
+    if (!strcmp(primitives[i].name, name))
+      return &primitives[i];
   return NULL;
 }
 
 /* A fixnum that fits, with its negation, into an operand. */
 static bool is_small(const struct node *node, int *number) {
-  if (node->kind != NODE_IMMEDIATE || !is_fixnum(node->u.immediate)) return false;
+  if (node->kind != NODE_IMMEDIATE || !is_fixnum(node->u.immediate))
+    return false;
   int64_t n = fixnum_of(node->u.immediate);
-  if (n < -32767 || n > 32767) return false;
+  if (n < -32767 || n > 32767)
+    return false;
   *number = (int)n;
   return true;
 }
@@ -82,7 +86,8 @@ static void generate_value(struct generator *generator, struct node *node, struc
     c = small;
   } else {
     b = generate_operand(generator, node->children[0]);
-    if (primitive->operands == 2) c = generate_operand(generator, node->children[1]);
+    if (primitive->operands == 2)
+      c = generate_operand(generator, node->children[1]);
   }
   int depth = generator->depth;
   generator->depth = saved;
@@ -109,7 +114,8 @@ static void generate_not(struct generator *generator, struct node *node, struct 
   swapped.yes = ways.no;
   swapped.no = ways.yes;
   generate_node(generator, node->children[0], swapped);
-  if (target.mode == TARGET_TEST) return;
+  if (target.mode == TARGET_TEST)
+    return;
   finish_test(generator, &test, target, ways);
 }
 
@@ -122,7 +128,8 @@ static void generate_test_one(struct generator *generator, struct node *node, st
   generator->depth = saved;
   bool word = primitive->opcode == OP_JUMP_EQ_IMMEDIATE;
   emit_branch(generator, primitive->opcode, a, word ? 0 : primitive->detail, ways);
-  if (word) emit_word(generator, (union word){.constant = (value)primitive->detail});
+  if (word)
+    emit_word(generator, (union word){.constant = (value)primitive->detail});
   finish_test(generator, &test, target, ways);
 }
 
@@ -150,8 +157,8 @@ static void generate_comparison(struct generator *generator, struct node *node, 
   const struct primitive *primitive = node->u.primitive;
   int small;
   if (primitive->with_small && is_small(node->children[1], &small)) {
-    emit_branch(generator, primitive->with_small, generate_operand(generator, node->children[0]), small & 0xffff,
-                ways);
+    emit_branch(generator, primitive->with_small, generate_operand(generator, node->children[0]),
+                small & 0xffff, ways);
   } else if (primitive->small_first && is_small(node->children[0], &small)) {
     emit_branch(generator, primitive->small_first, generate_operand(generator, node->children[1]),
                 small & 0xffff, ways);
@@ -176,13 +183,23 @@ static void generate_test_two(struct generator *generator, struct node *node, st
 
 void generate_primitive(struct generator *generator, struct node *node, struct target target) {
   switch (node->u.primitive->class) {
-    case PRIMITIVE_ONE:
-    case PRIMITIVE_TWO:
-    case PRIMITIVE_FOLD: generate_value(generator, node, target); break;
-    case PRIMITIVE_EFFECT: generate_effect(generator, node, target); break;
-    case PRIMITIVE_TEST_ONE: generate_test_one(generator, node, target); break;
-    case PRIMITIVE_TEST_TWO:
-    case PRIMITIVE_COMPARE: generate_test_two(generator, node, target); break;
-    case PRIMITIVE_NOT: generate_not(generator, node, target); break;
+  case PRIMITIVE_ONE:
+  case PRIMITIVE_TWO:
+  case PRIMITIVE_FOLD:
+    generate_value(generator, node, target);
+    break;
+  case PRIMITIVE_EFFECT:
+    generate_effect(generator, node, target);
+    break;
+  case PRIMITIVE_TEST_ONE:
+    generate_test_one(generator, node, target);
+    break;
+  case PRIMITIVE_TEST_TWO:
+  case PRIMITIVE_COMPARE:
+    generate_test_two(generator, node, target);
+    break;
+  case PRIMITIVE_NOT:
+    generate_not(generator, node, target);
+    break;
   }
 }

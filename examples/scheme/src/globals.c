@@ -12,15 +12,18 @@
 
 static uint64_t hash_string(value string) { /* FNV-1a, by character */
   uint64_t hash = FNV_BASIS;
-  for (int64_t i = 0; i < string_of(string)->length; i++) hash = (hash ^ string_get(string, i)) * FNV_PRIME;
+  for (int64_t i = 0; i < string_of(string)->length; i++)
+    hash = (hash ^ string_get(string, i)) * FNV_PRIME;
   return hash;
 }
 
 static bool same_string(value a, value b) {
   int64_t length = string_of(a)->length;
-  if (length != string_of(b)->length) return false;
+  if (length != string_of(b)->length)
+    return false;
   for (int64_t i = 0; i < length; i++)
-    if (string_get(a, i) != string_get(b, i)) return false;
+    if (string_get(a, i) != string_get(b, i))
+      return false;
   return true;
 }
 
@@ -29,8 +32,10 @@ static value *find_slot(struct vm *vm, value name, uint64_t hash) {
   size_t mask = vm->symbol_capacity - 1;
   for (size_t i = hash & mask;; i = (i + 1) & mask) {
     value symbol = vm->symbols[i];
-    if (symbol == 0) return &vm->symbols[i];
-    if (symbol_of(symbol)->hash == hash && same_string(symbol_of(symbol)->name, name)) return &vm->symbols[i];
+    if (symbol == 0)
+      return &vm->symbols[i];
+    if (symbol_of(symbol)->hash == hash && same_string(symbol_of(symbol)->name, name))
+      return &vm->symbols[i];
   }
 }
 
@@ -38,12 +43,14 @@ static bool grow_table(struct vm *vm) {
   size_t old_capacity = vm->symbol_capacity;
   size_t capacity = old_capacity ? old_capacity * 2 : 1024;
   value *symbols = calloc(capacity, sizeof *symbols);
-  if (!symbols) return false;
+  if (!symbols)
+    return false;
   value *old = vm->symbols;
   vm->symbols = symbols;
   vm->symbol_capacity = capacity;
   for (size_t i = 0; i < old_capacity; i++) {
-    if (old[i] == 0) continue;
+    if (old[i] == 0)
+      continue;
     *find_slot(vm, symbol_of(old[i])->name, symbol_of(old[i])->hash) = old[i];
   }
   free(old);
@@ -52,14 +59,17 @@ static bool grow_table(struct vm *vm) {
 
 /* The symbol whose name is `string`, which must not be changed afterwards. */
 static value intern_fixed(struct vm *vm, value string) {
-  if (vm->symbol_count * 2 >= vm->symbol_capacity && !grow_table(vm)) return out_of_memory(vm);
+  if (vm->symbol_count * 2 >= vm->symbol_capacity && !grow_table(vm))
+    return out_of_memory(vm);
   uint64_t hash = hash_string(string);
   value *slot = find_slot(vm, string, hash);
-  if (*slot) return *slot;
+  if (*slot)
+    return *slot;
   SCHEME_FRAME(vm, string);
   struct symbol *symbol = heap_allocate(vm, KIND_SYMBOL);
   SCHEME_END(vm);
-  if (!symbol) return FAIL;
+  if (!symbol)
+    return FAIL;
   heap_store(vm, symbol, &symbol->name, string);
   symbol->hash = hash;
   *slot = tagged(symbol, TAG_OBJECT);
@@ -77,12 +87,14 @@ value intern(struct vm *vm, const char *name) { return intern_bytes(vm, name, st
 value intern_string(struct vm *vm, value string) {
   if (vm->symbol_capacity) {
     value *slot = find_slot(vm, string, hash_string(string));
-    if (*slot) return *slot;
+    if (*slot)
+      return *slot;
   }
   SCHEME_FRAME(vm, string);
   value copy = make_string(vm, string_of(string)->length, (int)string_of(string)->width);
   SCHEME_END(vm);
-  if (copy == FAIL) return FAIL;
+  if (copy == FAIL)
+    return FAIL;
   memcpy(object_of(string_of(copy)->body), object_of(string_of(string)->body),
          (size_t)(string_of(string)->length * string_of(string)->width));
   return intern_fixed(vm, copy);
@@ -90,11 +102,13 @@ value intern_string(struct vm *vm, value string) {
 
 struct global *global_of(struct vm *vm, value symbol) {
   struct symbol *object = symbol_of(symbol);
-  if (object->global) return object->global;
+  if (object->global)
+    return object->global;
   struct global_chunk *chunk = vm->globals;
   if (!chunk || chunk->used == sizeof chunk->globals / sizeof chunk->globals[0]) {
     chunk = calloc(1, sizeof *chunk);
-    if (!chunk) return NULL;
+    if (!chunk)
+      return NULL;
     size_t words = sizeof chunk->globals / (sizeof(value));
     if (midden_root_range_add(vm->heap, chunk->globals, words) != MIDDEN_OK) {
       free(chunk);
@@ -111,19 +125,23 @@ struct global *global_of(struct vm *vm, value symbol) {
 }
 
 static bool name_is(value string, const char *name, size_t length) {
-  if (string_of(string)->length != (int64_t)length) return false;
+  if (string_of(string)->length != (int64_t)length)
+    return false;
   for (size_t i = 0; i < length; i++)
-    if (string_get(string, (int64_t)i) != (unsigned char)name[i]) return false;
+    if (string_get(string, (int64_t)i) != (unsigned char)name[i])
+      return false;
   return true;
 }
 
 struct global *global_find(struct vm *vm, const char *name) {
   size_t length = strlen(name), mask = vm->symbol_capacity - 1;
   uint64_t hash = FNV_BASIS;
-  for (size_t i = 0; i < length; i++) hash = (hash ^ (unsigned char)name[i]) * FNV_PRIME;
+  for (size_t i = 0; i < length; i++)
+    hash = (hash ^ (unsigned char)name[i]) * FNV_PRIME;
   for (size_t i = hash & mask; vm->symbols[i]; i = (i + 1) & mask) {
     const struct symbol *symbol = symbol_of(vm->symbols[i]);
-    if (symbol->hash == hash && name_is(symbol->name, name, length)) return symbol->global;
+    if (symbol->hash == hash && name_is(symbol->name, name, length))
+      return symbol->global;
   }
   return NULL;
 }

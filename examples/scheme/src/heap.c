@@ -56,7 +56,8 @@ static const midden_shape shapes[KIND_COUNT] = {
 static bool define_kinds(struct vm *vm, midden_error *error) {
   for (int kind = KIND_NONE + 1; kind < KIND_COUNT; kind++) {
     vm->kinds[kind] = midden_kind_define(vm->heap, &shapes[kind], error);
-    if (vm->kinds[kind].id == 0) return false;
+    if (vm->kinds[kind].id == 0)
+      return false;
     vm->kind_of_id[vm->kinds[kind].id] = (uint8_t)kind;
   }
   return true;
@@ -76,8 +77,10 @@ static void scan_roots(midden_visitor *visitor, void *context) {
 
 static bool register_roots(struct vm *vm, midden_error *error) {
   midden_status status = midden_root_range_add(vm->heap, &vm->roots, VM_ROOT_COUNT);
-  if (status == MIDDEN_OK) status = midden_root_scanner_add(vm->heap, scan_roots, vm);
-  if (status == MIDDEN_OK) return true;
+  if (status == MIDDEN_OK)
+    status = midden_root_scanner_add(vm->heap, scan_roots, vm);
+  if (status == MIDDEN_OK)
+    return true;
   error->status = status;
   snprintf(error->message, sizeof error->message, "the interpreter's roots could not be registered");
   return false;
@@ -86,17 +89,22 @@ static bool register_roots(struct vm *vm, midden_error *error) {
 /* ---- 3. Opening and closing ---- */
 static void allocate_ballast(struct vm *vm);
 
-static bool prepare(struct vm *vm, const midden_config *config, const void *stack_bottom, midden_error *error) {
-  if (midden_heap_open(config, &vm->heap, error) != MIDDEN_OK) return false;
+static bool prepare(struct vm *vm, const midden_config *config, const void *stack_bottom,
+                    midden_error *error) {
+  if (midden_heap_open(config, &vm->heap, error) != MIDDEN_OK)
+    return false;
   vm->mutator = midden_attach(vm->heap, stack_bottom, error);
-  if (!vm->mutator || !define_kinds(vm, error)) return false;
+  if (!vm->mutator || !define_kinds(vm, error))
+    return false;
   snprintf(error->message, sizeof error->message, "no memory for the interpreter");
   error->status = MIDDEN_NO_MEMORY;
-  if (!stack_open(vm) || !register_roots(vm, error)) return false;
+  if (!stack_open(vm) || !register_roots(vm, error))
+    return false;
   size_t limit = midden_heap_config(vm->heap)->heap_limit;
   vm->ballast_size = limit && limit < ((size_t)8 << 20) ? limit / 32 : (size_t)256 << 10;
   vm->roots.ballast = FALSE_VALUE;
-  if (!scheme_boot(vm)) return false;
+  if (!scheme_boot(vm))
+    return false;
   allocate_ballast(vm);
   return true;
 }
@@ -105,6 +113,13 @@ struct vm *scheme_open(midden_config *config, const void *stack_bottom, midden_e
   config->references.low_tags = SCHEME_REFERENCE_TAGS;
 #ifdef SCHEME_PRECISE
   config->stack = MIDDEN_STACK_PRECISE;
+#else
+  if (config->stack == MIDDEN_STACK_PRECISE) {
+    error->status = MIDDEN_CONFLICT;
+    snprintf(error->message, sizeof error->message,
+             "stack=precise needs registered C locals, which this build has not: use midden-scheme-precise");
+    return NULL;
+  }
 #endif
   struct vm *vm = calloc(1, sizeof *vm);
   if (!vm) {
@@ -112,7 +127,8 @@ struct vm *scheme_open(midden_config *config, const void *stack_bottom, midden_e
     snprintf(error->message, sizeof error->message, "no memory for the interpreter");
     return NULL;
   }
-  if (prepare(vm, config, stack_bottom, error)) return vm;
+  if (prepare(vm, config, stack_bottom, error))
+    return vm;
   scheme_close(vm);
   return NULL;
 }
@@ -139,7 +155,8 @@ value out_of_memory(struct vm *vm) {
 static void allocate_ballast(struct vm *vm) {
   struct bytevector *ballast =
       midden_alloc_sized(vm->mutator, vm->kinds[KIND_BYTEVECTOR], sizeof *ballast + vm->ballast_size);
-  if (!ballast) return;
+  if (!ballast)
+    return;
   ballast->length = (int64_t)vm->ballast_size;
   vm->roots.ballast = tagged(ballast, TAG_OBJECT);
 }
@@ -156,26 +173,30 @@ static __attribute__((noinline)) bool has_room(struct vm *vm, size_t size) {
  * memory that a handler is using. To know costs a collection, so after each failure the next try
  * is put off for twice as long. */
 void heap_restore_ballast(struct vm *vm) {
-  if (vm->roots.ballast != FALSE_VALUE) return;
+  if (vm->roots.ballast != FALSE_VALUE)
+    return;
   if (vm->ballast_delay > 0) {
     vm->ballast_delay--;
     return;
   }
   heap_collect(vm);
-  if (has_room(vm, 2 * vm->ballast_size)) allocate_ballast(vm);
+  if (has_room(vm, 2 * vm->ballast_size))
+    allocate_ballast(vm);
   vm->ballast_backoff = vm->roots.ballast == FALSE_VALUE ? vm->ballast_backoff * 2 + 1 : 0;
   vm->ballast_delay = vm->ballast_backoff;
 }
 
 void *heap_allocate(struct vm *vm, enum kind kind) {
   void *object = midden_alloc(vm->mutator, vm->kinds[kind]);
-  if (MIDDEN_UNLIKELY(!object)) out_of_memory(vm);
+  if (MIDDEN_UNLIKELY(!object))
+    out_of_memory(vm);
   return object;
 }
 
 void *heap_allocate_sized(struct vm *vm, enum kind kind, size_t size) {
   void *object = midden_alloc_sized(vm->mutator, vm->kinds[kind], size);
-  if (MIDDEN_UNLIKELY(!object)) out_of_memory(vm);
+  if (MIDDEN_UNLIKELY(!object))
+    out_of_memory(vm);
   return object;
 }
 
@@ -185,7 +206,8 @@ value make_pair(struct vm *vm, value first, value rest) {
   SCHEME_FRAME(vm, first, rest);
   struct pair *pair = heap_allocate(vm, KIND_PAIR);
   SCHEME_END(vm);
-  if (!pair) return FAIL;
+  if (!pair)
+    return FAIL;
   heap_store(vm, pair, &pair->car, first);
   heap_store(vm, pair, &pair->cdr, rest);
   return tagged(pair, TAG_PAIR);
@@ -193,7 +215,8 @@ value make_pair(struct vm *vm, value first, value rest) {
 
 value make_flonum(struct vm *vm, double number) {
   struct flonum *flonum = heap_allocate(vm, KIND_FLONUM);
-  if (!flonum) return FAIL;
+  if (!flonum)
+    return FAIL;
   flonum->number = number;
   return tagged(flonum, TAG_FLONUM);
 }
@@ -204,13 +227,17 @@ static bool length_fits(int64_t length, size_t element) {
 }
 
 value make_vector(struct vm *vm, int64_t length, value fill) {
-  if (!length_fits(length, sizeof(value))) return out_of_memory(vm);
+  if (!length_fits(length, sizeof(value)))
+    return out_of_memory(vm);
   SCHEME_FRAME(vm, fill);
-  struct vector *vector = heap_allocate_sized(vm, KIND_VECTOR, sizeof *vector + (size_t)length * sizeof(value));
+  struct vector *vector =
+      heap_allocate_sized(vm, KIND_VECTOR, sizeof *vector + (size_t)length * sizeof(value));
   SCHEME_END(vm);
-  if (!vector) return FAIL;
+  if (!vector)
+    return FAIL;
   vector->length = make_fixnum(length);
-  for (int64_t i = 0; i < length; i++) heap_store(vm, vector, &vector->items[i], fill);
+  for (int64_t i = 0; i < length; i++)
+    heap_store(vm, vector, &vector->items[i], fill);
   return tagged(vector, TAG_VECTOR);
 }
 
@@ -219,31 +246,36 @@ value make_closure(struct vm *vm, value code, int slot_count) {
   struct closure *closure =
       heap_allocate_sized(vm, KIND_CLOSURE, sizeof *closure + (size_t)slot_count * sizeof(value));
   SCHEME_END(vm);
-  if (!closure) return FAIL;
+  if (!closure)
+    return FAIL;
   heap_store(vm, closure, &closure->code, code);
   return tagged(closure, TAG_PROCEDURE);
 }
 
 value make_code(struct vm *vm, size_t word_count) {
   struct code *code = heap_allocate_sized(vm, KIND_CODE, sizeof *code + word_count * sizeof(union word));
-  if (!code) return FAIL;
+  if (!code)
+    return FAIL;
   code->word_count = (int64_t)word_count;
   return tagged(code, TAG_OBJECT);
 }
 
 static value make_bytes(struct vm *vm, int64_t length, int width) {
-  if (!length_fits(length, (size_t)width)) return out_of_memory(vm);
+  if (!length_fits(length, (size_t)width))
+    return out_of_memory(vm);
   void *bytes = heap_allocate_sized(vm, KIND_BYTES, (size_t)length * (size_t)width);
   return bytes ? tagged(bytes, TAG_OBJECT) : FAIL;
 }
 
 value make_string(struct vm *vm, int64_t length, int width) {
   value body = make_bytes(vm, length, width);
-  if (body == FAIL) return FAIL;
+  if (body == FAIL)
+    return FAIL;
   SCHEME_FRAME(vm, body);
   struct string *string = heap_allocate(vm, KIND_STRING);
   SCHEME_END(vm);
-  if (!string) return FAIL;
+  if (!string)
+    return FAIL;
   heap_store(vm, string, &string->body, body);
   string->length = length;
   string->width = width;
@@ -254,20 +286,24 @@ bool string_widen(struct vm *vm, value s) {
   SCHEME_FRAME(vm, s);
   value body = make_bytes(vm, string_of(s)->length, 4);
   SCHEME_END(vm);
-  if (body == FAIL) return false;
+  if (body == FAIL)
+    return false;
   uint32_t *wide = object_of(body);
   struct string *string = string_of(s);
-  for (int64_t i = 0; i < string->length; i++) wide[i] = string_get(s, i);
+  for (int64_t i = 0; i < string->length; i++)
+    wide[i] = string_get(s, i);
   heap_store(vm, string, &string->body, body);
   string->width = 4;
   return true;
 }
 
 value make_bytevector(struct vm *vm, int64_t length, int fill) {
-  if (!length_fits(length, 1)) return out_of_memory(vm);
+  if (!length_fits(length, 1))
+    return out_of_memory(vm);
   struct bytevector *bytevector =
       heap_allocate_sized(vm, KIND_BYTEVECTOR, sizeof *bytevector + (size_t)length);
-  if (!bytevector) return FAIL;
+  if (!bytevector)
+    return FAIL;
   bytevector->length = length;
   memset(bytevector->data, fill, (size_t)length);
   return tagged(bytevector, TAG_OBJECT);
@@ -277,7 +313,8 @@ value make_record_type(struct vm *vm, value name, value fields, int64_t field_co
   SCHEME_FRAME(vm, name, fields);
   struct record_type *type = heap_allocate(vm, KIND_RECORD_TYPE);
   SCHEME_END(vm);
-  if (!type) return FAIL;
+  if (!type)
+    return FAIL;
   heap_store(vm, type, &type->name, name);
   type->field_count = make_fixnum(field_count);
   heap_store(vm, type, &type->fields, fields);
@@ -288,7 +325,8 @@ value make_condition(struct vm *vm, int kind, value message, value irritants) {
   SCHEME_FRAME(vm, message, irritants);
   struct condition *condition = heap_allocate(vm, KIND_CONDITION);
   SCHEME_END(vm);
-  if (!condition) return FAIL;
+  if (!condition)
+    return FAIL;
   condition->kind = make_fixnum(kind);
   heap_store(vm, condition, &condition->message, message);
   heap_store(vm, condition, &condition->irritants, irritants);
@@ -297,7 +335,8 @@ value make_condition(struct vm *vm, int kind, value message, value irritants) {
 
 value make_port(struct vm *vm, struct port *port) {
   struct port_object *object = heap_allocate(vm, KIND_PORT);
-  if (!object) return FAIL;
+  if (!object)
+    return FAIL;
   object->port = port;
   return tagged(object, TAG_OBJECT);
 }
@@ -305,9 +344,11 @@ value make_port(struct vm *vm, struct port *port) {
 value make_multiple(struct vm *vm, const value *items, int count) {
   struct multiple *multiple =
       heap_allocate_sized(vm, KIND_MULTIPLE, sizeof *multiple + (size_t)count * sizeof(value));
-  if (!multiple) return FAIL;
+  if (!multiple)
+    return FAIL;
   multiple->count = make_fixnum(count);
-  for (int i = 0; i < count; i++) heap_store(vm, multiple, &multiple->items[i], items[i]);
+  for (int i = 0; i < count; i++)
+    heap_store(vm, multiple, &multiple->items[i], items[i]);
   return tagged(multiple, TAG_OBJECT);
 }
 
@@ -315,7 +356,8 @@ bool value_stack_push(struct value_stack *stack, value v) {
   if (stack->count == stack->capacity) {
     size_t capacity = stack->capacity ? stack->capacity * 2 : 64;
     value *items = realloc(stack->items, capacity * sizeof *items);
-    if (!items) return false;
+    if (!items)
+      return false;
     stack->items = items;
     stack->capacity = capacity;
   }

@@ -23,10 +23,11 @@ struct options {
 };
 
 static void usage(FILE *file) {
-  fputs("usage: midden-scheme [--gc=OPTIONS] [--gc-stats] [--load=FILE]... [FILE ARGUMENT... | -e EXPRESSION]\n"
-        "With neither a file nor an expression it reads, evaluates and prints what comes from standard input.\n"
-        "The options of the heap can also be in the environment variable MIDDEN_SCHEME_GC:\n",
-        file);
+  fputs(
+      "usage: midden-scheme [--gc=OPTIONS] [--gc-stats] [--load=FILE]... [FILE ARGUMENT... | -e EXPRESSION]\n"
+      "With neither a file nor an expression it reads, evaluates and prints what comes from standard input.\n"
+      "The options of the heap can also be in the environment variable MIDDEN_SCHEME_GC:\n",
+      file);
   char help[4096];
   midden_config_help(help, sizeof help);
   fputs(help, file);
@@ -64,7 +65,8 @@ static int parse_arguments(int argc, char **argv, struct options *options, midde
   }
   options->rest = (const char *const *)argv + i;
   options->rest_count = argc - i;
-  if (!options->expression && i < argc) options->file = argv[i];
+  if (!options->expression && i < argc)
+    options->file = argv[i];
   return -1;
 }
 
@@ -85,7 +87,8 @@ static int run_port(struct vm *vm, struct port *port, bool print) {
   size_t base = held->count;
   for (;;) {
     value form = read_datum(vm, port);
-    if (form == EOF_VALUE) break;
+    if (form == EOF_VALUE)
+      break;
     if (form == FAIL || !value_stack_push(held, form)) {
       report_exception(vm, vm->roots.exception, NULL);
       return 1;
@@ -96,8 +99,10 @@ static int run_port(struct vm *vm, struct port *port, bool print) {
     value form = held->items[i];
     held->items[i] = FALSE_VALUE; /* what was run may be collected */
     value result = evaluate(vm, form);
-    if (vm->exiting) return vm->exit_code;
-    if (result == FAIL) return 1;
+    if (vm->exiting)
+      return vm->exit_code;
+    if (result == FAIL)
+      return 1;
     if (print && result != UNSPECIFIED) {
       print_value(vm, port_of(vm->roots.output), result, PRINT_WRITE);
       port_write(port_of(vm->roots.output), '\n');
@@ -127,17 +132,20 @@ static int run_session(struct vm *vm) {
       port_flush(out);
     }
     value form = read_datum(vm, in);
-    if (form == EOF_VALUE) break;
+    if (form == EOF_VALUE)
+      break;
     value result = form;
     if (form == FAIL)
       report_exception(vm, vm->roots.exception, NULL);
     else
       result = evaluate(vm, form);
-    if (result == FAIL || result == UNSPECIFIED) continue;
+    if (result == FAIL || result == UNSPECIFIED)
+      continue;
     print_value(vm, out, result, PRINT_WRITE);
     port_write(out, '\n');
   }
-  if (prompt) port_write(out, '\n');
+  if (prompt)
+    port_write(out, '\n');
   return vm->exit_code;
 }
 
@@ -146,10 +154,13 @@ static int run(struct vm *vm, const struct options *options) {
   vm->argument_count = options->rest_count;
   for (int i = 0; i < options->load_count; i++) {
     int code = run_file(vm, options->load[i]);
-    if (code != 0 || vm->exiting) return code;
+    if (code != 0 || vm->exiting)
+      return code;
   }
-  if (options->file) return run_file(vm, options->file);
-  if (!options->expression) return run_session(vm);
+  if (options->file)
+    return run_file(vm, options->file);
+  if (!options->expression)
+    return run_session(vm);
   struct port *port = port_new_string(vm, options->expression, strlen(options->expression));
   return port ? run_port(vm, port, true) : 1;
 }
@@ -160,7 +171,8 @@ int main(int argc, char **argv) {
   midden_error error;
   struct options options = {0};
   int code = parse_arguments(argc, argv, &options, &config);
-  if (code >= 0) return code;
+  if (code >= 0)
+    return code;
   struct vm *vm = scheme_open(&config, &stack_bottom, &error);
   if (!vm) {
     fprintf(stderr, "midden-scheme: %s\n", error.message);
@@ -168,7 +180,8 @@ int main(int argc, char **argv) {
   }
   code = run(vm, &options);
   ports_flush_all(vm);
-  if (options.statistics) heap_print_statistics(vm, stderr);
+  if (options.statistics)
+    heap_print_statistics(vm, stderr);
   scheme_close(vm);
   return code;
 }

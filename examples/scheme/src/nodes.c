@@ -25,7 +25,8 @@ void *arena_take(struct compiler *compiler, size_t size) {
   if (!block || block->capacity - block->used < size) {
     size_t capacity = size > ARENA_BLOCK ? size : ARENA_BLOCK;
     block = malloc(sizeof *block + capacity);
-    if (!block) compile_out_of_memory(compiler);
+    if (!block)
+      compile_out_of_memory(compiler);
     *block = (struct arena_block){compiler->arena, 0, capacity};
     compiler->arena = block;
   }
@@ -45,7 +46,8 @@ void arena_close(struct compiler *compiler) {
 
 pooled pool(struct compiler *compiler, value v) {
   struct value_stack *values = &compiler->vm->temporaries;
-  if (!value_stack_push(values, v)) compile_out_of_memory(compiler);
+  if (!value_stack_push(values, v))
+    compile_out_of_memory(compiler);
   return values->count - 1;
 }
 
@@ -53,7 +55,8 @@ struct node *new_node(struct compiler *compiler, enum node_kind kind, int count)
   struct node *node = arena_take(compiler, sizeof *node);
   node->kind = kind;
   node->count = count;
-  if (count) node->children = arena_take(compiler, (size_t)count * sizeof *node->children);
+  if (count)
+    node->children = arena_take(compiler, (size_t)count * sizeof *node->children);
   return node;
 }
 
@@ -64,7 +67,8 @@ struct node *new_immediate(struct compiler *compiler, value v) {
 }
 
 struct node *new_constant(struct compiler *compiler, value v) {
-  if (is_fixnum(v) || has_tag(v, TAG_IMMEDIATE)) return new_immediate(compiler, v);
+  if (is_fixnum(v) || has_tag(v, TAG_IMMEDIATE))
+    return new_immediate(compiler, v);
   struct node *node = new_node(compiler, NODE_CONSTANT, 0);
   node->u.constant = pool(compiler, v);
   return node;
@@ -100,14 +104,17 @@ struct node *new_pair_sequence(struct compiler *compiler, struct node *first, st
 
 /* A call of one of our own procedures, whatever the program calls by that name: they are found
  * under names that start with %, which nothing else defines. */
-struct node *new_global_call(struct compiler *compiler, const char *name, struct node **arguments, int count) {
+struct node *new_global_call(struct compiler *compiler, const char *name, struct node **arguments,
+                             int count) {
   struct node *procedure = new_node(compiler, NODE_GLOBAL, 0);
   procedure->u.global = global_find(compiler->vm, name);
-  if (!procedure->u.global) syntax_error(compiler, "this form needs a procedure that is not loaded", FALSE_VALUE);
+  if (!procedure->u.global)
+    syntax_error(compiler, "this form needs a procedure that is not loaded", FALSE_VALUE);
   return parse_call(compiler, procedure, arguments, count);
 }
 
-struct node *new_let(struct compiler *compiler, struct variable *variable, struct node *init, struct node *body) {
+struct node *new_let(struct compiler *compiler, struct variable *variable, struct node *init,
+                     struct node *body) {
   struct node *node = new_node(compiler, NODE_LET, 2);
   node->u.variables = arena_take(compiler, sizeof *node->u.variables);
   node->u.variables[0] = variable;

@@ -14,17 +14,21 @@ double number_to_double(value number) {
 }
 
 bool double_to_fixnum(double number, int64_t *out) {
-  if (!(number >= (double)FIXNUM_MIN && number < -(double)FIXNUM_MIN) || number != floor(number)) return false;
+  if (!(number >= (double)FIXNUM_MIN && number < -(double)FIXNUM_MIN) || number != floor(number))
+    return false;
   *out = (int64_t)number;
   return true;
 }
 
-static value overflow(struct vm *vm) { return raise_error(vm, CONDITION_NUMBER, "integer overflow", 0, NULL); }
+static value overflow(struct vm *vm) {
+  return raise_error(vm, CONDITION_NUMBER, "integer overflow", 0, NULL);
+}
 
 value make_integer(struct vm *vm, int64_t n) { return fits_fixnum(n) ? make_fixnum(n) : overflow(vm); }
 
 static bool check_numbers(struct vm *vm, const char *name, value x, value y) {
-  if (is_number(x) && is_number(y)) return true;
+  if (is_number(x) && is_number(y))
+    return true;
   char message[48];
   snprintf(message, sizeof message, "%s: not a number", name);
   raise_type(vm, message, is_number(x) ? y : x);
@@ -32,22 +36,29 @@ static bool check_numbers(struct vm *vm, const char *name, value x, value y) {
 }
 
 value number_add(struct vm *vm, value x, value y) {
-  if (!check_numbers(vm, "+", x, y)) return FAIL;
-  if (are_fixnums(x, y)) return make_integer(vm, fixnum_of(x) + fixnum_of(y));
+  if (!check_numbers(vm, "+", x, y))
+    return FAIL;
+  if (are_fixnums(x, y))
+    return make_integer(vm, fixnum_of(x) + fixnum_of(y));
   return make_flonum(vm, number_to_double(x) + number_to_double(y));
 }
 
 value number_subtract(struct vm *vm, value x, value y) {
-  if (!check_numbers(vm, "-", x, y)) return FAIL;
-  if (are_fixnums(x, y)) return make_integer(vm, fixnum_of(x) - fixnum_of(y));
+  if (!check_numbers(vm, "-", x, y))
+    return FAIL;
+  if (are_fixnums(x, y))
+    return make_integer(vm, fixnum_of(x) - fixnum_of(y));
   return make_flonum(vm, number_to_double(x) - number_to_double(y));
 }
 
 value number_multiply(struct vm *vm, value x, value y) {
-  if (!check_numbers(vm, "*", x, y)) return FAIL;
-  if (!are_fixnums(x, y)) return make_flonum(vm, number_to_double(x) * number_to_double(y));
+  if (!check_numbers(vm, "*", x, y))
+    return FAIL;
+  if (!are_fixnums(x, y))
+    return make_flonum(vm, number_to_double(x) * number_to_double(y));
   int64_t product;
-  if (__builtin_mul_overflow(fixnum_of(x), fixnum_of(y), &product)) return overflow(vm);
+  if (__builtin_mul_overflow(fixnum_of(x), fixnum_of(y), &product))
+    return overflow(vm);
   return make_integer(vm, product);
 }
 
@@ -58,9 +69,12 @@ static value division_by_zero(struct vm *vm, const char *name) {
 }
 
 value number_divide(struct vm *vm, value x, value y) {
-  if (!check_numbers(vm, "/", x, y)) return FAIL;
-  if (y == make_fixnum(0)) return division_by_zero(vm, "/");
-  if (are_fixnums(x, y) && fixnum_of(x) % fixnum_of(y) == 0) return make_integer(vm, fixnum_of(x) / fixnum_of(y));
+  if (!check_numbers(vm, "/", x, y))
+    return FAIL;
+  if (y == make_fixnum(0))
+    return division_by_zero(vm, "/");
+  if (are_fixnums(x, y) && fixnum_of(x) % fixnum_of(y) == 0)
+    return make_integer(vm, fixnum_of(x) / fixnum_of(y));
   return make_flonum(vm, number_to_double(x) / number_to_double(y));
 }
 
@@ -70,7 +84,8 @@ static bool is_integer(value v) {
 
 static bool check_integers(struct vm *vm, const char *name, value x, value y) {
   if (is_integer(x) && is_integer(y)) {
-    if (y != make_fixnum(0) && !(is_flonum(y) && flonum_of(y) == 0)) return true;
+    if (y != make_fixnum(0) && !(is_flonum(y) && flonum_of(y) == 0))
+      return true;
     division_by_zero(vm, name);
     return false;
   }
@@ -81,48 +96,63 @@ static bool check_integers(struct vm *vm, const char *name, value x, value y) {
 }
 
 value number_quotient(struct vm *vm, value x, value y) {
-  if (!check_integers(vm, "quotient", x, y)) return FAIL;
-  if (are_fixnums(x, y)) return make_integer(vm, fixnum_of(x) / fixnum_of(y));
+  if (!check_integers(vm, "quotient", x, y))
+    return FAIL;
+  if (are_fixnums(x, y))
+    return make_integer(vm, fixnum_of(x) / fixnum_of(y));
   return make_flonum(vm, trunc(number_to_double(x) / number_to_double(y)));
 }
 
 value number_remainder(struct vm *vm, value x, value y) {
-  if (!check_integers(vm, "remainder", x, y)) return FAIL;
-  if (are_fixnums(x, y)) return make_fixnum(fixnum_of(x) % fixnum_of(y));
+  if (!check_integers(vm, "remainder", x, y))
+    return FAIL;
+  if (are_fixnums(x, y))
+    return make_fixnum(fixnum_of(x) % fixnum_of(y));
   return make_flonum(vm, fmod(number_to_double(x), number_to_double(y)));
 }
 
 value number_modulo(struct vm *vm, value x, value y) {
-  if (!check_integers(vm, "modulo", x, y)) return FAIL;
+  if (!check_integers(vm, "modulo", x, y))
+    return FAIL;
   if (are_fixnums(x, y)) {
     int64_t rest = fixnum_of(x) % fixnum_of(y);
-    if (rest != 0 && (rest < 0) != (fixnum_of(y) < 0)) rest += fixnum_of(y);
+    if (rest != 0 && (rest < 0) != (fixnum_of(y) < 0))
+      rest += fixnum_of(y);
     return make_fixnum(rest);
   }
   double divisor = number_to_double(y), rest = fmod(number_to_double(x), divisor);
-  if (rest != 0 && (rest < 0) != (divisor < 0)) rest += divisor;
+  if (rest != 0 && (rest < 0) != (divisor < 0))
+    rest += divisor;
   return make_flonum(vm, rest);
 }
 
 static int compare_doubles(double x, double y) {
-  if (isnan(x) || isnan(y)) return NUMBERS_UNORDERED;
+  if (isnan(x) || isnan(y))
+    return NUMBERS_UNORDERED;
   return (x > y) - (x < y);
 }
 
 /* A fixnum against a flonum, exactly: not every fixnum is a double. */
 static int compare_mixed(int64_t x, double y) {
-  if (isnan(y)) return NUMBERS_UNORDERED;
-  if (y >= -(double)FIXNUM_MIN) return -1;
-  if (y < (double)FIXNUM_MIN) return 1;
+  if (isnan(y))
+    return NUMBERS_UNORDERED;
+  if (y >= -(double)FIXNUM_MIN)
+    return -1;
+  if (y < (double)FIXNUM_MIN)
+    return 1;
   int64_t whole = (int64_t)floor(y);
-  if (x != whole) return x < whole ? -1 : 1;
+  if (x != whole)
+    return x < whole ? -1 : 1;
   return y > floor(y) ? -1 : 0;
 }
 
 int number_compare(struct vm *vm, const char *name, value x, value y) {
-  if (!check_numbers(vm, name, x, y)) return NUMBERS_NOT;
-  if (are_fixnums(x, y)) return ((int64_t)x > (int64_t)y) - ((int64_t)x < (int64_t)y);
-  if (is_fixnum(x)) return compare_mixed(fixnum_of(x), flonum_of(y));
+  if (!check_numbers(vm, name, x, y))
+    return NUMBERS_NOT;
+  if (are_fixnums(x, y))
+    return ((int64_t)x > (int64_t)y) - ((int64_t)x < (int64_t)y);
+  if (is_fixnum(x))
+    return compare_mixed(fixnum_of(x), flonum_of(y));
   if (is_fixnum(y)) {
     int order = compare_mixed(fixnum_of(y), flonum_of(x));
     return order == NUMBERS_UNORDERED ? order : -order;
@@ -139,8 +169,10 @@ static void integer_to_text(int64_t n, int radix, char *text) {
     digits[count++] = "0123456789abcdefghijklmnopqrstuvwxyz"[rest % (unsigned)radix];
     rest /= (unsigned)radix;
   } while (rest);
-  if (n < 0) *text++ = '-';
-  while (count) *text++ = digits[--count];
+  if (n < 0)
+    *text++ = '-';
+  while (count)
+    *text++ = digits[--count];
   *text = 0;
 }
 
@@ -149,16 +181,20 @@ static void integer_to_text(int64_t n, int radix, char *text) {
 static int shortest_digits(double number, char digits[20], int *exponent) {
   char text[40];
   for (int precision = 0;; precision++) {
-    if (precision == 6) precision = 13; /* few have between 7 and 14 digits: those print some zeros more */
+    if (precision == 6)
+      precision = 13; /* few have between 7 and 14 digits: those print some zeros more */
     snprintf(text, sizeof text, "%.*e", precision, number);
-    if (precision == 16 || strtod(text, NULL) == number) break;
+    if (precision == 16 || strtod(text, NULL) == number)
+      break;
   }
   int count = 0;
   const char *c = text;
   for (; *c != 'e'; c++)
-    if (*c >= '0' && *c <= '9') digits[count++] = *c;
+    if (*c >= '0' && *c <= '9')
+      digits[count++] = *c;
   *exponent = atoi(c + 1);
-  while (count > 1 && digits[count - 1] == '0') count--;
+  while (count > 1 && digits[count - 1] == '0')
+    count--;
   return count;
 }
 
@@ -170,17 +206,21 @@ static void double_to_text(double number, char text[NUMBER_TEXT_MAX]) {
   }
   char digits[20];
   int exponent, count = shortest_digits(number, digits, &exponent);
-  if (signbit(number)) *text++ = '-';
+  if (signbit(number))
+    *text++ = '-';
   if (exponent < -6 || exponent > 20) {
     *text++ = digits[0];
-    if (count > 1) *text++ = '.';
-    for (int i = 1; i < count; i++) *text++ = digits[i];
+    if (count > 1)
+      *text++ = '.';
+    for (int i = 1; i < count; i++)
+      *text++ = digits[i];
     sprintf(text, "e%d", exponent);
     return;
   }
   for (int place = exponent < 0 ? 0 : exponent; place >= exponent - count + 1 || place >= -1; place--) {
     int index = exponent - place;
-    if (place == -1) *text++ = '.';
+    if (place == -1)
+      *text++ = '.';
     *text++ = index >= 0 && index < count ? digits[index] : '0';
   }
   *text = 0;
@@ -194,22 +234,27 @@ void number_to_text(value number, int radix, char text[NUMBER_TEXT_MAX]) {
 }
 
 static int digit_of(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'Z') return c - 'A' + 10;
+  if (c >= '0' && c <= '9')
+    return c - '0';
+  if (c >= 'a' && c <= 'z')
+    return c - 'a' + 10;
+  if (c >= 'A' && c <= 'Z')
+    return c - 'A' + 10;
   return 99;
 }
 
 static bool scan_integer(const char *text, size_t size, int radix, struct scanned_number *out) {
   size_t i = text[0] == '-' || text[0] == '+';
   bool negative = text[0] == '-';
-  if (i == size) return false;
+  if (i == size)
+    return false;
   int64_t n = 0;
   double approximate = 0;
   *out = (struct scanned_number){.exact = true};
   for (; i < size; i++) {
     int digit = digit_of(text[i]);
-    if (digit >= radix) return false;
+    if (digit >= radix)
+      return false;
     approximate = approximate * radix + digit;
     if (out->overflow || __builtin_mul_overflow(n, radix, &n) ||
         __builtin_add_overflow(n, negative ? -digit : digit, &n) || !fits_fixnum(n))
@@ -224,18 +269,26 @@ static bool scan_integer(const char *text, size_t size, int radix, struct scanne
 static bool scan_decimal(const char *text, size_t size, struct scanned_number *out) {
   char copy[128];
   size_t i = text[0] == '-' || text[0] == '+', digits = 0;
-  if (size >= sizeof copy) return false;
-  for (; i < size && text[i] >= '0' && text[i] <= '9'; i++) digits++;
+  if (size >= sizeof copy)
+    return false;
+  for (; i < size && text[i] >= '0' && text[i] <= '9'; i++)
+    digits++;
   if (i < size && text[i] == '.')
-    for (i++; i < size && text[i] >= '0' && text[i] <= '9'; i++) digits++;
-  if (digits == 0) return false;
+    for (i++; i < size && text[i] >= '0' && text[i] <= '9'; i++)
+      digits++;
+  if (digits == 0)
+    return false;
   if (i < size && (text[i] == 'e' || text[i] == 'E')) {
     i++;
-    if (i < size && (text[i] == '-' || text[i] == '+')) i++;
-    if (i == size) return false;
-    while (i < size && text[i] >= '0' && text[i] <= '9') i++;
+    if (i < size && (text[i] == '-' || text[i] == '+'))
+      i++;
+    if (i == size)
+      return false;
+    while (i < size && text[i] >= '0' && text[i] <= '9')
+      i++;
   }
-  if (i != size) return false;
+  if (i != size)
+    return false;
   memcpy(copy, text, size);
   copy[size] = 0;
   *out = (struct scanned_number){.number = strtod(copy, NULL)};
@@ -243,9 +296,11 @@ static bool scan_decimal(const char *text, size_t size, struct scanned_number *o
 }
 
 static bool scan_special(const char *text, size_t size, struct scanned_number *out) {
-  if (size != 6 || (text[0] != '+' && text[0] != '-')) return false;
+  if (size != 6 || (text[0] != '+' && text[0] != '-'))
+    return false;
   double number = !memcmp(text + 1, "inf.0", 5) ? INFINITY : !memcmp(text + 1, "nan.0", 5) ? NAN : 0;
-  if (number == 0) return false;
+  if (number == 0)
+    return false;
   *out = (struct scanned_number){.number = text[0] == '-' ? -number : number};
   return true;
 }
@@ -254,13 +309,32 @@ static bool scan_special(const char *text, size_t size, struct scanned_number *o
 static bool scan_prefix(const char **text, size_t *size, int *radix, char *exactness) {
   while (*size >= 2 && (*text)[0] == '#') {
     switch ((*text)[1]) {
-      case 'x': case 'X': *radix = 16; break;
-      case 'b': case 'B': *radix = 2; break;
-      case 'o': case 'O': *radix = 8; break;
-      case 'd': case 'D': *radix = 10; break;
-      case 'e': case 'E': *exactness = 'e'; break;
-      case 'i': case 'I': *exactness = 'i'; break;
-      default: return false;
+    case 'x':
+    case 'X':
+      *radix = 16;
+      break;
+    case 'b':
+    case 'B':
+      *radix = 2;
+      break;
+    case 'o':
+    case 'O':
+      *radix = 8;
+      break;
+    case 'd':
+    case 'D':
+      *radix = 10;
+      break;
+    case 'e':
+    case 'E':
+      *exactness = 'e';
+      break;
+    case 'i':
+    case 'I':
+      *exactness = 'i';
+      break;
+    default:
+      return false;
     }
     *text += 2;
     *size -= 2;
@@ -270,7 +344,8 @@ static bool scan_prefix(const char **text, size_t *size, int *radix, char *exact
 
 bool number_scan(const char *text, size_t size, int radix, struct scanned_number *out) {
   char exactness = 0;
-  if (!scan_prefix(&text, &size, &radix, &exactness)) return false;
+  if (!scan_prefix(&text, &size, &radix, &exactness))
+    return false;
   struct scanned_number number;
   if (!scan_integer(text, size, radix, &number) && !(radix == 10 && scan_decimal(text, size, &number)) &&
       !scan_special(text, size, &number))

@@ -20,18 +20,22 @@ int form_length(struct compiler *compiler, value form) {
   int length = 0;
   value rest = form;
   for (; is_pair(rest); rest = cdr(rest))
-    if (++length > 1 << 24) syntax_error(compiler, "circular form", FALSE_VALUE);
-  if (rest != NIL) syntax_error(compiler, "not a proper list", form);
+    if (++length > 1 << 24)
+      syntax_error(compiler, "circular form", FALSE_VALUE);
+  if (rest != NIL)
+    syntax_error(compiler, "not a proper list", form);
   return length;
 }
 
 value form_item(value form, int index) {
-  while (index-- > 0) form = cdr(form);
+  while (index-- > 0)
+    form = cdr(form);
   return car(form);
 }
 
 value require_symbol(struct compiler *compiler, value symbol, value form) {
-  if (!is_symbol(compiler->vm, symbol)) syntax_error(compiler, "a variable's name was expected", form);
+  if (!is_symbol(compiler->vm, symbol))
+    syntax_error(compiler, "a variable's name was expected", form);
   return symbol;
 }
 
@@ -39,7 +43,8 @@ value require_symbol(struct compiler *compiler, value symbol, value form) {
 struct variable *lookup(struct scope *scope, value symbol) {
   for (; scope; scope = scope->parent)
     for (int i = scope->count - 1; i >= 0; i--)
-      if (scope->variables[i]->symbol == symbol) return scope->variables[i];
+      if (scope->variables[i]->symbol == symbol)
+        return scope->variables[i];
   return NULL;
 }
 
@@ -47,7 +52,8 @@ struct variable *scope_add(struct compiler *compiler, struct scope *scope, value
   if (scope->count == scope->capacity) {
     int capacity = scope->capacity ? scope->capacity * 2 : 4;
     struct variable **variables = arena_take(compiler, (size_t)capacity * sizeof *variables);
-    if (scope->count) memcpy(variables, scope->variables, (size_t)scope->count * sizeof *variables);
+    if (scope->count)
+      memcpy(variables, scope->variables, (size_t)scope->count * sizeof *variables);
     scope->variables = variables;
     scope->capacity = capacity;
   }
@@ -55,13 +61,15 @@ struct variable *scope_add(struct compiler *compiler, struct scope *scope, value
 }
 
 enum keyword keyword_of(struct compiler *compiler, value form, struct scope *scope) {
-  if (!is_symbol(compiler->vm, form) || lookup(scope, form)) return NOT_A_KEYWORD;
+  if (!is_symbol(compiler->vm, form) || lookup(scope, form))
+    return NOT_A_KEYWORD;
   return (enum keyword)symbol_of(form)->keyword;
 }
 
-static struct global *global_named(struct compiler *compiler, value symbol) {
+struct global *parse_global(struct compiler *compiler, value symbol) {
   struct global *global = global_of(compiler->vm, symbol);
-  if (!global) compile_out_of_memory(compiler);
+  if (!global)
+    compile_out_of_memory(compiler);
   return global;
 }
 
@@ -70,15 +78,18 @@ static struct node *parse_reference(struct compiler *compiler, value symbol, str
   struct variable *variable = lookup(scope, symbol);
   if (variable && variable->record) {
     struct record_procedure *record = variable->record;
-    if (!record->procedure) record->procedure = pool(compiler, FALSE_VALUE);
+    if (!record->procedure)
+      record->procedure = pool(compiler, FALSE_VALUE);
     struct node *node = new_node(compiler, NODE_CONSTANT, 0);
     node->u.constant = record->procedure;
     return node;
   }
-  if (variable) return new_local(compiler, variable);
-  if (symbol_of(symbol)->keyword != NOT_A_KEYWORD) syntax_error(compiler, "a keyword is not a variable", symbol);
+  if (variable)
+    return new_local(compiler, variable);
+  if (symbol_of(symbol)->keyword != NOT_A_KEYWORD)
+    syntax_error(compiler, "a keyword is not a variable", symbol);
   struct node *node = new_node(compiler, NODE_GLOBAL, 0);
-  node->u.global = global_named(compiler, symbol);
+  node->u.global = parse_global(compiler, symbol);
   return node;
 }
 
@@ -91,10 +102,11 @@ static struct node *new_primitive(struct compiler *compiler, const struct primit
 }
 
 /* A call of a builtin that the program has not redefined: an instruction if there is one. */
-static struct node *parse_builtin_call(struct compiler *compiler, struct global *global, struct node **arguments,
-                                       int count) {
+static struct node *parse_builtin_call(struct compiler *compiler, struct global *global,
+                                       struct node **arguments, int count) {
   const struct primitive *primitive = primitive_named(global->builtin->name);
-  if (primitive && primitive->operands == count) return new_primitive(compiler, primitive, arguments, count);
+  if (primitive && primitive->operands == count)
+    return new_primitive(compiler, primitive, arguments, count);
   if (primitive && primitive->class == PRIMITIVE_FOLD && count > 2) {
     struct node *result = arguments[0];
     for (int i = 1; i < count; i++) {
@@ -104,26 +116,31 @@ static struct node *parse_builtin_call(struct compiler *compiler, struct global 
     return result;
   }
   const struct builtin *builtin = global->builtin;
-  if (count < builtin->minimum || (builtin->maximum >= 0 && count > builtin->maximum)) return NULL;
+  if (count < builtin->minimum || (builtin->maximum >= 0 && count > builtin->maximum))
+    return NULL;
   struct node *node = new_node(compiler, NODE_BUILTIN, count);
   node->u.builtin = builtin;
-  if (count) memcpy(node->children, arguments, (size_t)count * sizeof *arguments);
+  if (count)
+    memcpy(node->children, arguments, (size_t)count * sizeof *arguments);
   return node;
 }
 
 static struct node *new_record_operation(struct compiler *compiler, struct record_procedure *record,
                                          struct node **arguments, int count) {
-  if (count != record->argument_count) return NULL;
+  if (count != record->argument_count)
+    return NULL;
   struct node *node = new_node(compiler, NODE_RECORD, count);
   node->u.record = record;
-  if (count) memcpy(node->children, arguments, (size_t)count * sizeof *arguments);
+  if (count)
+    memcpy(node->children, arguments, (size_t)count * sizeof *arguments);
   return node;
 }
 
 /* A global that is a record procedure says so; its closure has the details (stubs.c). */
 static struct record_procedure *record_of_global(struct compiler *compiler, struct global *global) {
   enum inline_kind kind = (enum inline_kind)fixnum_of(global->inlined);
-  if (kind < INLINE_CONSTRUCTOR || !is_procedure(global->content)) return NULL;
+  if (kind < INLINE_CONSTRUCTOR || !is_procedure(global->content))
+    return NULL;
   const struct closure *closure = closure_of(global->content);
   struct record_procedure *record = arena_take(compiler, sizeof *record);
   record->kind = kind;
@@ -131,42 +148,51 @@ static struct record_procedure *record_of_global(struct compiler *compiler, stru
   record->field_count = (int)fixnum_of(record_type_of(closure->slots[0])->field_count);
   record->argument_count = kind == INLINE_MODIFIER ? 2 : 1;
   if (kind != INLINE_CONSTRUCTOR) {
-    if (kind != INLINE_PREDICATE) record->field = (int)fixnum_of(closure->slots[1]);
+    if (kind != INLINE_PREDICATE)
+      record->field = (int)fixnum_of(closure->slots[1]);
     return record;
   }
   record->argument_count = (int)fixnum_of(closure->slots[1]);
   record->arguments = arena_take(compiler, (size_t)record->field_count * sizeof *record->arguments);
-  for (int i = 0; i < record->field_count; i++) record->arguments[i] = (int)fixnum_of(closure->slots[2 + i]);
+  for (int i = 0; i < record->field_count; i++)
+    record->arguments[i] = (int)fixnum_of(closure->slots[2 + i]);
   return record;
 }
 
 /* ((lambda (a b) body) x y) is a let. */
-static struct node *call_lambda(struct compiler *compiler, struct lambda *lambda, struct node **arguments, int count) {
-  if (lambda->rest || lambda->required != count) return NULL;
+static struct node *call_lambda(struct compiler *compiler, struct lambda *lambda, struct node **arguments,
+                                int count) {
+  if (lambda->rest || lambda->required != count)
+    return NULL;
   struct node *node = new_node(compiler, NODE_LET, count + 1);
   node->u.variables = lambda->parameters;
   for (int i = 0; i < count; i++) {
     node->children[i] = arguments[i];
-    if (arguments[i]->kind == NODE_LAMBDA) lambda->parameters[i]->lambda = arguments[i]->u.lambda;
+    if (arguments[i]->kind == NODE_LAMBDA)
+      lambda->parameters[i]->lambda = arguments[i]->u.lambda;
   }
   node->children[count] = lambda->body;
   return node;
 }
 
-struct node *parse_call(struct compiler *compiler, struct node *procedure, struct node **arguments, int count) {
+struct node *parse_call(struct compiler *compiler, struct node *procedure, struct node **arguments,
+                        int count) {
   struct node *node = NULL;
   if (procedure->kind == NODE_GLOBAL && procedure->u.global->builtin) {
     node = parse_builtin_call(compiler, procedure->u.global, arguments, count);
   } else if (procedure->kind == NODE_GLOBAL) {
     struct record_procedure *record = record_of_global(compiler, procedure->u.global);
-    if (record) node = new_record_operation(compiler, record, arguments, count);
+    if (record)
+      node = new_record_operation(compiler, record, arguments, count);
   } else if (procedure->kind == NODE_LAMBDA) {
     node = call_lambda(compiler, procedure->u.lambda, arguments, count);
   }
-  if (node) return node;
+  if (node)
+    return node;
   node = new_node(compiler, NODE_CALL, count + 1);
   node->children[0] = procedure;
-  if (count) memcpy(node->children + 1, arguments, (size_t)count * sizeof *arguments);
+  if (count)
+    memcpy(node->children + 1, arguments, (size_t)count * sizeof *arguments);
   return node;
 }
 
@@ -174,22 +200,27 @@ static struct node *parse_application(struct compiler *compiler, value form, str
   int count = form_length(compiler, form) - 1;
   struct node **arguments = arena_take(compiler, (size_t)(count + 1) * sizeof *arguments);
   value rest = cdr(form);
-  for (int i = 0; i < count; i++, rest = cdr(rest)) arguments[i] = parse(compiler, car(rest), scope);
+  for (int i = 0; i < count; i++, rest = cdr(rest))
+    arguments[i] = parse(compiler, car(rest), scope);
   struct variable *variable = is_symbol(compiler->vm, car(form)) ? lookup(scope, car(form)) : NULL;
   if (variable && variable->record) {
     struct node *node = new_record_operation(compiler, variable->record, arguments, count);
-    if (node) return node;
+    if (node)
+      return node;
   }
   return parse_call(compiler, parse(compiler, car(form), scope), arguments, count);
 }
 
 struct node *parse(struct compiler *compiler, value form, struct scope *scope) {
-  if (is_symbol(compiler->vm, form)) return parse_reference(compiler, form, scope);
+  if (is_symbol(compiler->vm, form))
+    return parse_reference(compiler, form, scope);
   if (!is_pair(form)) {
-    if (form == NIL) syntax_error(compiler, "() is not an expression", form);
+    if (form == NIL)
+      syntax_error(compiler, "() is not an expression", form);
     return new_constant(compiler, form);
   }
-  if (++compiler->nesting > NESTING_MAX) syntax_error(compiler, "the expression is nested too deeply", FALSE_VALUE);
+  if (++compiler->nesting > NESTING_MAX)
+    syntax_error(compiler, "the expression is nested too deeply", FALSE_VALUE);
   enum keyword keyword = keyword_of(compiler, car(form), scope);
   struct node *node = keyword == NOT_A_KEYWORD ? parse_application(compiler, form, scope)
                                                : parse_special(compiler, keyword, form, scope);
@@ -200,24 +231,30 @@ struct node *parse(struct compiler *compiler, value form, struct scope *scope) {
 /* ---- Core forms ---- */
 struct node *parse_sequence(struct compiler *compiler, value forms, struct scope *scope) {
   int count = form_length(compiler, forms);
-  if (count == 0) return new_immediate(compiler, UNSPECIFIED);
-  if (count == 1) return parse(compiler, car(forms), scope);
+  if (count == 0)
+    return new_immediate(compiler, UNSPECIFIED);
+  if (count == 1)
+    return parse(compiler, car(forms), scope);
   struct node *node = new_node(compiler, NODE_SEQUENCE, count);
-  for (int i = 0; i < count; i++, forms = cdr(forms)) node->children[i] = parse(compiler, car(forms), scope);
+  for (int i = 0; i < count; i++, forms = cdr(forms))
+    node->children[i] = parse(compiler, car(forms), scope);
   return node;
 }
 
-struct node *parse_lambda(struct compiler *compiler, value formals, value body, value name, struct scope *scope) {
+struct node *parse_lambda(struct compiler *compiler, value formals, value body, value name,
+                          struct scope *scope) {
   struct scope inner = {.parent = scope};
   value rest = formals;
   for (; is_pair(rest); rest = cdr(rest)) {
     value symbol = require_symbol(compiler, car(rest), formals);
     for (int i = 0; i < inner.count; i++)
-      if (inner.variables[i]->symbol == symbol) syntax_error(compiler, "a parameter is named twice", formals);
+      if (inner.variables[i]->symbol == symbol)
+        syntax_error(compiler, "a parameter is named twice", formals);
     scope_add(compiler, &inner, symbol);
   }
   int required = inner.count;
-  if (rest != NIL) scope_add(compiler, &inner, require_symbol(compiler, rest, formals));
+  if (rest != NIL)
+    scope_add(compiler, &inner, require_symbol(compiler, rest, formals));
   struct lambda *lambda = new_lambda(compiler, 0);
   lambda->parameters = inner.variables;
   lambda->required = required;
@@ -232,9 +269,11 @@ struct node *parse_lambda(struct compiler *compiler, value formals, value body, 
 /* (define name value) and (define (name . formals) body ...), also curried. post: the name, and
  * in *curried how often. */
 value definition_name(struct compiler *compiler, value form) {
-  if (form_length(compiler, form) < 2) syntax_error(compiler, "bad definition", form);
+  if (form_length(compiler, form) < 2)
+    syntax_error(compiler, "bad definition", form);
   value target = form_item(form, 1);
-  while (is_pair(target)) target = car(target);
+  while (is_pair(target))
+    target = car(target);
   return require_symbol(compiler, target, form);
 }
 
@@ -242,11 +281,14 @@ struct node *definition_value(struct compiler *compiler, value form, struct scop
   value target = form_item(form, 1);
   value body = cdr(cdr(form));
   if (is_pair(target)) {
-    if (is_pair(car(target))) syntax_error(compiler, "curried definitions are not supported", form);
+    if (is_pair(car(target)))
+      syntax_error(compiler, "curried definitions are not supported", form);
     return parse_lambda(compiler, cdr(target), body, car(target), scope);
   }
-  if (body == NIL) return new_immediate(compiler, UNSPECIFIED);
-  if (cdr(body) != NIL) syntax_error(compiler, "bad definition", form);
+  if (body == NIL)
+    return new_immediate(compiler, UNSPECIFIED);
+  if (cdr(body) != NIL)
+    syntax_error(compiler, "bad definition", form);
   value expression = car(body);
   if (is_pair(expression) && keyword_of(compiler, car(expression), scope) == KEYWORD_LAMBDA &&
       form_length(compiler, expression) >= 3)
@@ -255,16 +297,18 @@ struct node *definition_value(struct compiler *compiler, value form, struct scop
 }
 
 static struct node *parse_set(struct compiler *compiler, value form, struct scope *scope) {
-  if (form_length(compiler, form) != 3) syntax_error(compiler, "bad set!", form);
+  if (form_length(compiler, form) != 3)
+    syntax_error(compiler, "bad set!", form);
   value symbol = require_symbol(compiler, form_item(form, 1), form);
   struct variable *variable = lookup(scope, symbol);
-  if (variable && variable->record) syntax_error(compiler, "a record procedure cannot be assigned", form);
+  if (variable && variable->record)
+    syntax_error(compiler, "a record procedure cannot be assigned", form);
   struct node *node = new_node(compiler, variable ? NODE_SET_LOCAL : NODE_SET_GLOBAL, 1);
   if (variable) {
     variable->assigned = true;
     node->u.variable = variable;
   } else {
-    node->u.global = global_named(compiler, symbol);
+    node->u.global = parse_global(compiler, symbol);
     global_forget_builtin(node->u.global);
   }
   node->children[0] = parse(compiler, form_item(form, 2), scope);
@@ -272,89 +316,41 @@ static struct node *parse_set(struct compiler *compiler, value form, struct scop
 }
 
 static struct node *parse_quote(struct compiler *compiler, value form) {
-  if (form_length(compiler, form) != 2) syntax_error(compiler, "bad quote", form);
+  if (form_length(compiler, form) != 2)
+    syntax_error(compiler, "bad quote", form);
   return new_constant(compiler, form_item(form, 1));
 }
 
 static struct node *parse_if(struct compiler *compiler, value form, struct scope *scope) {
   int length = form_length(compiler, form);
-  if (length != 3 && length != 4) syntax_error(compiler, "bad if", form);
-  return new_if(compiler, parse(compiler, form_item(form, 1), scope), parse(compiler, form_item(form, 2), scope),
-                length == 4 ? parse(compiler, form_item(form, 3), scope) : new_immediate(compiler, UNSPECIFIED));
+  if (length != 3 && length != 4)
+    syntax_error(compiler, "bad if", form);
+  return new_if(
+      compiler, parse(compiler, form_item(form, 1), scope), parse(compiler, form_item(form, 2), scope),
+      length == 4 ? parse(compiler, form_item(form, 3), scope) : new_immediate(compiler, UNSPECIFIED));
 }
 
 struct node *parse_special(struct compiler *compiler, enum keyword keyword, value form, struct scope *scope) {
   switch (keyword) {
-    case KEYWORD_QUOTE: return parse_quote(compiler, form);
-    case KEYWORD_IF: return parse_if(compiler, form, scope);
-    case KEYWORD_SET: return parse_set(compiler, form, scope);
-    case KEYWORD_LAMBDA:
-      if (form_length(compiler, form) < 3) syntax_error(compiler, "bad lambda", form);
-      return parse_lambda(compiler, form_item(form, 1), cdr(cdr(form)), FALSE_VALUE, scope);
-    case KEYWORD_BEGIN: return parse_sequence(compiler, cdr(form), scope);
-    case KEYWORD_IMPORT: return new_immediate(compiler, UNSPECIFIED);
-    case KEYWORD_DEFINE:
-    case KEYWORD_DEFINE_VALUES:
-    case KEYWORD_DEFINE_RECORD_TYPE: syntax_error(compiler, "a definition where an expression is expected", form);
-    default: return parse_derived(compiler, keyword, form, scope);
-  }
-}
-
-/* ---- Top level ---- */
-static struct node *define_global(struct compiler *compiler, value symbol, struct node *init) {
-  struct node *node = new_node(compiler, NODE_DEFINE, 1);
-  node->u.global = global_named(compiler, symbol);
-  global_forget_builtin(node->u.global);
-  symbol_of(symbol)->keyword = NOT_A_KEYWORD;
-  node->children[0] = init;
-  return node;
-}
-
-static struct node *parse_toplevel_begin(struct compiler *compiler, value form) {
-  int count = form_length(compiler, form) - 1;
-  if (count == 0) return new_immediate(compiler, UNSPECIFIED);
-  struct node *node = new_node(compiler, NODE_SEQUENCE, count);
-  value rest = cdr(form);
-  for (int i = 0; i < count; i++, rest = cdr(rest)) node->children[i] = parse_toplevel(compiler, car(rest));
-  return node;
-}
-
-/* (define-values formals expression): each variable is defined, then all are set. */
-static struct node *parse_toplevel_values(struct compiler *compiler, value form) {
-  if (form_length(compiler, form) != 3) syntax_error(compiler, "bad define-values", form);
-  struct node *producer = new_thunk(compiler, parse(compiler, form_item(form, 2), NULL));
-  struct scope inner = {.parent = NULL};
-  value rest = form_item(form, 1);
-  for (; is_pair(rest); rest = cdr(rest)) scope_add(compiler, &inner, require_symbol(compiler, car(rest), form));
-  int required = inner.count;
-  if (rest != NIL) scope_add(compiler, &inner, require_symbol(compiler, rest, form));
-  struct lambda *consumer = new_lambda(compiler, 0);
-  consumer->parameters = inner.variables;
-  consumer->required = required;
-  consumer->rest = rest != NIL;
-  struct node *body = new_node(compiler, NODE_SEQUENCE, inner.count + 1);
-  for (int i = 0; i < inner.count; i++)
-    body->children[i] = define_global(compiler, inner.variables[i]->symbol, new_local(compiler, inner.variables[i]));
-  body->children[inner.count] = new_immediate(compiler, UNSPECIFIED);
-  consumer->body = body;
-  struct node *receiver = new_node(compiler, NODE_LAMBDA, 0);
-  receiver->u.lambda = consumer;
-  return new_global_call(compiler, "%call-with-values", (struct node *[]){producer, receiver}, 2);
-}
-
-struct node *parse_toplevel(struct compiler *compiler, value form) {
-  switch (is_pair(form) ? keyword_of(compiler, car(form), NULL) : NOT_A_KEYWORD) {
-    case KEYWORD_BEGIN: return parse_toplevel_begin(compiler, form);
-    case KEYWORD_DEFINE: {
-      value name = definition_name(compiler, form);
-      global_forget_builtin(global_named(compiler, name)); /* before its own body is parsed */
-      symbol_of(name)->keyword = NOT_A_KEYWORD;
-      return define_global(compiler, name, definition_value(compiler, form, NULL));
-    }
-    case KEYWORD_DEFINE_VALUES: return parse_toplevel_values(compiler, form);
-    case KEYWORD_DEFINE_RECORD_TYPE:
-      parse_record_definition(compiler, form, NULL);
-      return parse_record_globals(compiler);
-    default: return parse(compiler, form, NULL);
+  case KEYWORD_QUOTE:
+    return parse_quote(compiler, form);
+  case KEYWORD_IF:
+    return parse_if(compiler, form, scope);
+  case KEYWORD_SET:
+    return parse_set(compiler, form, scope);
+  case KEYWORD_LAMBDA:
+    if (form_length(compiler, form) < 3)
+      syntax_error(compiler, "bad lambda", form);
+    return parse_lambda(compiler, form_item(form, 1), cdr(cdr(form)), FALSE_VALUE, scope);
+  case KEYWORD_BEGIN:
+    return parse_sequence(compiler, cdr(form), scope);
+  case KEYWORD_IMPORT:
+    return new_immediate(compiler, UNSPECIFIED);
+  case KEYWORD_DEFINE:
+  case KEYWORD_DEFINE_VALUES:
+  case KEYWORD_DEFINE_RECORD_TYPE:
+    syntax_error(compiler, "a definition where an expression is expected", form);
+  default:
+    return parse_derived(compiler, keyword, form, scope);
   }
 }

@@ -7,22 +7,27 @@
 
 /* ---- and, or, when, unless, cond, case ---- */
 static struct node *parse_and(struct compiler *compiler, value forms, struct scope *scope) {
-  if (forms == NIL) return new_immediate(compiler, TRUE_VALUE);
+  if (forms == NIL)
+    return new_immediate(compiler, TRUE_VALUE);
   struct node *first = parse(compiler, car(forms), scope);
-  if (cdr(forms) == NIL) return first;
-  return new_if(compiler, first, parse_and(compiler, cdr(forms), scope), new_immediate(compiler, FALSE_VALUE));
+  if (cdr(forms) == NIL)
+    return first;
+  return new_if(compiler, first, parse_and(compiler, cdr(forms), scope),
+                new_immediate(compiler, FALSE_VALUE));
 }
 
 static struct node *parse_or(struct compiler *compiler, value forms, struct scope *scope) {
-  if (forms == NIL) return new_immediate(compiler, FALSE_VALUE);
+  if (forms == NIL)
+    return new_immediate(compiler, FALSE_VALUE);
   struct node *first = parse(compiler, car(forms), scope);
-  if (cdr(forms) == NIL) return first;
+  if (cdr(forms) == NIL)
+    return first;
   return new_or(compiler, first, parse_or(compiler, cdr(forms), scope));
 }
 
 /* (test => procedure), with the rest of the clauses in `otherwise`. */
-static struct node *parse_arrow(struct compiler *compiler, struct node *test, value procedure, struct node *otherwise,
-                                struct scope *scope) {
+static struct node *parse_arrow(struct compiler *compiler, struct node *test, value procedure,
+                                struct node *otherwise, struct scope *scope) {
   struct variable *variable = new_variable(compiler, FALSE_VALUE);
   struct node *argument = new_local(compiler, variable);
   struct node *call = parse_call(compiler, parse(compiler, procedure, scope), &argument, 1);
@@ -31,16 +36,20 @@ static struct node *parse_arrow(struct compiler *compiler, struct node *test, va
 
 static struct node *parse_clauses(struct compiler *compiler, value clauses, struct node *otherwise,
                                   struct scope *scope) {
-  if (clauses == NIL) return otherwise;
+  if (clauses == NIL)
+    return otherwise;
   value clause = car(clauses);
   int length = form_length(compiler, clause);
-  if (length == 0) syntax_error(compiler, "bad cond clause", clause);
-  if (keyword_of(compiler, car(clause), scope) == KEYWORD_ELSE) return parse_sequence(compiler, cdr(clause), scope);
+  if (length == 0)
+    syntax_error(compiler, "bad cond clause", clause);
+  if (keyword_of(compiler, car(clause), scope) == KEYWORD_ELSE)
+    return parse_sequence(compiler, cdr(clause), scope);
   struct node *test = parse(compiler, car(clause), scope);
   bool arrow = length == 3 && keyword_of(compiler, form_item(clause, 1), scope) == KEYWORD_ARROW;
   struct node *body = length == 1 || arrow ? NULL : parse_sequence(compiler, cdr(clause), scope);
   struct node *rest = parse_clauses(compiler, cdr(clauses), otherwise, scope);
-  if (arrow) return parse_arrow(compiler, test, form_item(clause, 2), rest, scope);
+  if (arrow)
+    return parse_arrow(compiler, test, form_item(clause, 2), rest, scope);
   return body ? new_if(compiler, test, body, rest) : new_or(compiler, test, rest);
 }
 
@@ -57,10 +66,12 @@ static struct node *case_test(struct compiler *compiler, struct variable *key, v
 
 static struct node *parse_case_clauses(struct compiler *compiler, value clauses, struct variable *key,
                                        struct scope *scope) {
-  if (clauses == NIL) return new_immediate(compiler, UNSPECIFIED);
+  if (clauses == NIL)
+    return new_immediate(compiler, UNSPECIFIED);
   value clause = car(clauses);
   int length = form_length(compiler, clause);
-  if (length < 2) syntax_error(compiler, "bad case clause", clause);
+  if (length < 2)
+    syntax_error(compiler, "bad case clause", clause);
   struct node *body;
   if (length == 3 && keyword_of(compiler, form_item(clause, 1), scope) == KEYWORD_ARROW) {
     struct node *argument = new_local(compiler, key);
@@ -68,13 +79,15 @@ static struct node *parse_case_clauses(struct compiler *compiler, value clauses,
   } else {
     body = parse_sequence(compiler, cdr(clause), scope);
   }
-  if (keyword_of(compiler, car(clause), scope) == KEYWORD_ELSE) return body;
+  if (keyword_of(compiler, car(clause), scope) == KEYWORD_ELSE)
+    return body;
   return new_if(compiler, case_test(compiler, key, car(clause)), body,
                 parse_case_clauses(compiler, cdr(clauses), key, scope));
 }
 
 static struct node *parse_case(struct compiler *compiler, value form, struct scope *scope) {
-  if (form_length(compiler, form) < 2) syntax_error(compiler, "bad case", form);
+  if (form_length(compiler, form) < 2)
+    syntax_error(compiler, "bad case", form);
   struct variable *key = new_variable(compiler, FALSE_VALUE);
   struct node *init = parse(compiler, form_item(form, 1), scope);
   return new_let(compiler, key, init, parse_case_clauses(compiler, cdr(cdr(form)), key, scope));
@@ -88,13 +101,15 @@ struct bindings {
 };
 
 static value binding_init(struct compiler *compiler, value binding, value form) {
-  if (form_length(compiler, binding) != 2) syntax_error(compiler, "bad binding", form);
+  if (form_length(compiler, binding) != 2)
+    syntax_error(compiler, "bad binding", form);
   return form_item(binding, 1);
 }
 
 /* The value bound to a variable; a lambda expression gets the variable's name. */
 static struct node *parse_init(struct compiler *compiler, value name, value init, struct scope *scope) {
-  if (is_pair(init) && keyword_of(compiler, car(init), scope) == KEYWORD_LAMBDA && form_length(compiler, init) >= 3)
+  if (is_pair(init) && keyword_of(compiler, car(init), scope) == KEYWORD_LAMBDA &&
+      form_length(compiler, init) >= 3)
     return parse_lambda(compiler, form_item(init, 1), cdr(cdr(init)), name, scope);
   return parse(compiler, init, scope);
 }
@@ -106,7 +121,8 @@ static void parse_bindings(struct compiler *compiler, struct bindings *bindings,
   bindings->count = form_length(compiler, list);
   bindings->inits = arena_take(compiler, (size_t)(bindings->count + 1) * sizeof *bindings->inits);
   for (value rest = list; is_pair(rest); rest = cdr(rest)) {
-    if (!is_pair(car(rest))) syntax_error(compiler, "bad binding", form);
+    if (!is_pair(car(rest)))
+      syntax_error(compiler, "bad binding", form);
     scope_add(compiler, &bindings->scope, require_symbol(compiler, car(car(rest)), form));
   }
   value rest = list;
@@ -118,9 +134,10 @@ static void parse_bindings(struct compiler *compiler, struct bindings *bindings,
   }
 }
 
-static struct node *new_binding_form(struct compiler *compiler, enum node_kind kind, struct bindings *bindings,
-                                     struct node *body) {
-  if (bindings->count == 0) return body;
+static struct node *new_binding_form(struct compiler *compiler, enum node_kind kind,
+                                     struct bindings *bindings, struct node *body) {
+  if (bindings->count == 0)
+    return body;
   struct node *node = new_node(compiler, kind, bindings->count + 1);
   node->u.variables = bindings->scope.variables;
   memcpy(node->children, bindings->inits, (size_t)bindings->count * sizeof *bindings->inits);
@@ -146,14 +163,16 @@ static struct node *new_loop(struct compiler *compiler, struct variable *name, s
 }
 
 static struct node *parse_named_let(struct compiler *compiler, value form, struct scope *scope) {
-  if (form_length(compiler, form) < 4) syntax_error(compiler, "bad named let", form);
+  if (form_length(compiler, form) < 4)
+    syntax_error(compiler, "bad named let", form);
   value name = form_item(form, 1), list = form_item(form, 2);
   struct bindings bindings;
   parse_bindings(compiler, &bindings, list, form, scope, false);
   struct scope outer = {.parent = scope};
   struct variable *variable = scope_add(compiler, &outer, name);
   bindings.scope.parent = &outer;
-  for (int i = 0; i < bindings.count; i++) bindings.scope.variables[i]->lambda = NULL;
+  for (int i = 0; i < bindings.count; i++)
+    bindings.scope.variables[i]->lambda = NULL;
   struct node *procedure = new_node(compiler, NODE_LAMBDA, 0);
   procedure->u.lambda = new_lambda(compiler, 0);
   procedure->u.lambda->parameters = bindings.scope.variables;
@@ -164,8 +183,10 @@ static struct node *parse_named_let(struct compiler *compiler, value form, struc
 }
 
 static struct node *parse_let(struct compiler *compiler, value form, struct scope *scope) {
-  if (form_length(compiler, form) < 3) syntax_error(compiler, "bad let", form);
-  if (is_symbol(compiler->vm, form_item(form, 1))) return parse_named_let(compiler, form, scope);
+  if (form_length(compiler, form) < 3)
+    syntax_error(compiler, "bad let", form);
+  if (is_symbol(compiler->vm, form_item(form, 1)))
+    return parse_named_let(compiler, form, scope);
   struct bindings bindings;
   parse_bindings(compiler, &bindings, form_item(form, 1), form, scope, false);
   return new_binding_form(compiler, NODE_LET, &bindings,
@@ -173,18 +194,22 @@ static struct node *parse_let(struct compiler *compiler, value form, struct scop
 }
 
 static struct node *parse_let_star(struct compiler *compiler, value list, value form, struct scope *scope) {
-  if (list == NIL) return parse_body(compiler, cdr(cdr(form)), scope);
-  if (!is_pair(list) || !is_pair(car(list))) syntax_error(compiler, "bad let*", form);
+  if (list == NIL)
+    return parse_body(compiler, cdr(cdr(form)), scope);
+  if (!is_pair(list) || !is_pair(car(list)))
+    syntax_error(compiler, "bad let*", form);
   struct scope inner = {.parent = scope};
   value symbol = require_symbol(compiler, car(car(list)), form);
   struct node *init = parse_init(compiler, symbol, binding_init(compiler, car(list), form), scope);
   struct variable *variable = scope_add(compiler, &inner, symbol);
-  if (init->kind == NODE_LAMBDA) variable->lambda = init->u.lambda;
+  if (init->kind == NODE_LAMBDA)
+    variable->lambda = init->u.lambda;
   return new_let(compiler, variable, init, parse_let_star(compiler, cdr(list), form, &inner));
 }
 
 static struct node *parse_letrec(struct compiler *compiler, value form, struct scope *scope) {
-  if (form_length(compiler, form) < 3) syntax_error(compiler, "bad letrec", form);
+  if (form_length(compiler, form) < 3)
+    syntax_error(compiler, "bad letrec", form);
   struct bindings bindings;
   parse_bindings(compiler, &bindings, form_item(form, 1), form, scope, true);
   return new_binding_form(compiler, NODE_LETREC, &bindings,
@@ -195,17 +220,21 @@ static struct node *parse_letrec(struct compiler *compiler, value form, struct s
  * the expressions of let-values are looked at, NULL for let*-values. */
 static struct node *parse_let_values(struct compiler *compiler, value list, value form, struct scope *scope,
                                      struct scope *outer) {
-  if (list == NIL) return parse_body(compiler, cdr(cdr(form)), scope);
-  if (!is_pair(list) || !is_pair(car(list))) syntax_error(compiler, "bad let-values", form);
+  if (list == NIL)
+    return parse_body(compiler, cdr(cdr(form)), scope);
+  if (!is_pair(list) || !is_pair(car(list)))
+    syntax_error(compiler, "bad let-values", form);
   struct node *producer =
       new_thunk(compiler, parse(compiler, binding_init(compiler, car(list), form), outer ? outer : scope));
   struct scope inner = {.parent = scope};
   value rest = car(car(list));
-  for (; is_pair(rest); rest = cdr(rest)) scope_add(compiler, &inner, require_symbol(compiler, car(rest), form));
+  for (; is_pair(rest); rest = cdr(rest))
+    scope_add(compiler, &inner, require_symbol(compiler, car(rest), form));
   struct lambda *lambda = new_lambda(compiler, 0);
   lambda->required = inner.count;
   lambda->rest = rest != NIL;
-  if (rest != NIL) scope_add(compiler, &inner, require_symbol(compiler, rest, form));
+  if (rest != NIL)
+    scope_add(compiler, &inner, require_symbol(compiler, rest, form));
   lambda->parameters = inner.variables;
   lambda->body = parse_let_values(compiler, cdr(list), form, &inner, outer);
   struct node *consumer = new_node(compiler, NODE_LAMBDA, 0);
@@ -215,17 +244,20 @@ static struct node *parse_let_values(struct compiler *compiler, value list, valu
 
 /* ---- do ---- */
 static struct node *parse_do(struct compiler *compiler, value form, struct scope *scope) {
-  if (form_length(compiler, form) < 3) syntax_error(compiler, "bad do", form);
+  if (form_length(compiler, form) < 3)
+    syntax_error(compiler, "bad do", form);
   value list = form_item(form, 1), exit = form_item(form, 2);
   int count = form_length(compiler, list);
-  if (form_length(compiler, exit) < 1) syntax_error(compiler, "bad do", form);
+  if (form_length(compiler, exit) < 1)
+    syntax_error(compiler, "bad do", form);
   struct scope inner = {.parent = scope};
   struct node **inits = arena_take(compiler, (size_t)(count + 1) * sizeof *inits);
   struct node **steps = arena_take(compiler, (size_t)(count + 1) * sizeof *steps);
   value rest = list;
   for (int i = 0; i < count; i++, rest = cdr(rest)) {
     int length = form_length(compiler, car(rest));
-    if (length != 2 && length != 3) syntax_error(compiler, "bad do", form);
+    if (length != 2 && length != 3)
+      syntax_error(compiler, "bad do", form);
     scope_add(compiler, &inner, require_symbol(compiler, car(car(rest)), form));
     inits[i] = parse(compiler, form_item(car(rest), 1), scope);
   }
@@ -236,7 +268,8 @@ static struct node *parse_do(struct compiler *compiler, value form, struct scope
   struct variable *loop = new_variable(compiler, FALSE_VALUE);
   struct node *again = parse_call(compiler, new_local(compiler, loop), steps, count);
   value body = cdr(cdr(cdr(form)));
-  if (body != NIL) again = new_pair_sequence(compiler, parse_sequence(compiler, body, &inner), again);
+  if (body != NIL)
+    again = new_pair_sequence(compiler, parse_sequence(compiler, body, &inner), again);
   struct node *procedure = new_node(compiler, NODE_LAMBDA, 0);
   procedure->u.lambda = new_lambda(compiler, 0);
   procedure->u.lambda->parameters = inner.variables;
@@ -247,8 +280,10 @@ static struct node *parse_do(struct compiler *compiler, value form, struct scope
 }
 
 /* ---- Forms that are calls of procedures in boot.scm ---- */
-static struct node *parse_promise(struct compiler *compiler, value form, struct scope *scope, const char *maker) {
-  if (form_length(compiler, form) != 2) syntax_error(compiler, "bad delay", form);
+static struct node *parse_promise(struct compiler *compiler, value form, struct scope *scope,
+                                  const char *maker) {
+  if (form_length(compiler, form) != 2)
+    syntax_error(compiler, "bad delay", form);
   struct node *thunk = new_thunk(compiler, parse(compiler, form_item(form, 1), scope));
   return new_global_call(compiler, maker, &thunk, 1);
 }
@@ -274,7 +309,8 @@ static struct node *parse_guard(struct compiler *compiler, value form, struct sc
 }
 
 static struct node *parse_parameterize(struct compiler *compiler, value form, struct scope *scope) {
-  if (form_length(compiler, form) < 3) syntax_error(compiler, "bad parameterize", form);
+  if (form_length(compiler, form) < 3)
+    syntax_error(compiler, "bad parameterize", form);
   struct node *list = new_immediate(compiler, NIL);
   for (value rest = form_item(form, 1); is_pair(rest); rest = cdr(rest)) {
     struct node *parts[2] = {parse(compiler, car(car(rest)), scope),
@@ -291,85 +327,16 @@ static struct node *parse_case_lambda(struct compiler *compiler, value form, str
   struct node **clauses = arena_take(compiler, (size_t)(count + 1) * sizeof *clauses);
   value rest = cdr(form);
   for (int i = 0; i < count; i++, rest = cdr(rest)) {
-    if (form_length(compiler, car(rest)) < 2) syntax_error(compiler, "bad case-lambda", form);
+    if (form_length(compiler, car(rest)) < 2)
+      syntax_error(compiler, "bad case-lambda", form);
     clauses[i] = parse_lambda(compiler, car(car(rest)), cdr(car(rest)), FALSE_VALUE, scope);
   }
   return new_global_call(compiler, "%case-lambda", clauses, count);
 }
 
-/* ---- quasiquote ---- */
-enum { QUASI_NESTING_MAX = 10000 };
-
-static struct node *quasi_pair(struct compiler *compiler, struct node *first, struct node *rest) {
-  return new_global_call(compiler, "%cons", (struct node *[]){first, rest}, 2);
-}
-
-static bool is_constant(const struct node *node) { return node->kind == NODE_IMMEDIATE || node->kind == NODE_CONSTANT; }
-
-/* (keyword argument) in a template: a list of two, the first the symbol. */
-static struct node *quasi_nested(struct compiler *compiler, value template, int depth, struct scope *scope) {
-  struct node *argument = parse_quasiquote(compiler, form_item(template, 1), depth, scope);
-  return quasi_pair(compiler, new_constant(compiler, car(template)),
-                    quasi_pair(compiler, argument, new_immediate(compiler, NIL)));
-}
-
-static struct node *quasi_list(struct compiler *compiler, value template, int depth, struct scope *scope) {
-  value first = car(template);
-  if (is_pair(first) && keyword_of(compiler, car(first), scope) == KEYWORD_UNQUOTE_SPLICING &&
-      form_length(compiler, first) == 2 && depth == 1) {
-    struct node *parts[2] = {parse(compiler, form_item(first, 1), scope),
-                             parse_quasiquote(compiler, cdr(template), depth, scope)};
-    return new_global_call(compiler, "%append", parts, 2);
-  }
-  struct node *head = parse_quasiquote(compiler, first, depth, scope);
-  struct node *tail = parse_quasiquote(compiler, cdr(template), depth, scope);
-  if (is_constant(head) && is_constant(tail)) return new_constant(compiler, template);
-  return quasi_pair(compiler, head, tail);
-}
-
-/* A vector is made from the list of its items. */
-static struct node *quasi_vector(struct compiler *compiler, value template, int depth, struct scope *scope) {
-  struct node *list = new_immediate(compiler, NIL);
-  bool constant = true;
-  for (int64_t i = vector_length(template) - 1; i >= 0; i--) {
-    value item = vector_of(template)->items[i];
-    if (is_pair(item) && keyword_of(compiler, car(item), scope) == KEYWORD_UNQUOTE_SPLICING && depth == 1 &&
-        form_length(compiler, item) == 2) {
-      struct node *parts[2] = {parse(compiler, form_item(item, 1), scope), list};
-      list = new_global_call(compiler, "%append", parts, 2);
-      constant = false;
-      continue;
-    }
-    struct node *node = parse_quasiquote(compiler, item, depth, scope);
-    constant = constant && is_constant(node);
-    list = quasi_pair(compiler, node, list);
-  }
-  return constant ? new_constant(compiler, template) : new_global_call(compiler, "%list->vector", &list, 1);
-}
-
-static struct node *quasi_template(struct compiler *compiler, value template, int depth, struct scope *scope) {
-  if (is_vector(template)) return quasi_vector(compiler, template, depth, scope);
-  if (!is_pair(template)) return new_constant(compiler, template);
-  bool two = is_pair(cdr(template)) && cdr(cdr(template)) == NIL;
-  switch (two ? keyword_of(compiler, car(template), scope) : NOT_A_KEYWORD) {
-    case KEYWORD_UNQUOTE:
-      if (depth == 1) return parse(compiler, form_item(template, 1), scope);
-      return quasi_nested(compiler, template, depth - 1, scope);
-    case KEYWORD_UNQUOTE_SPLICING: return quasi_nested(compiler, template, depth - 1, scope);
-    case KEYWORD_QUASIQUOTE: return quasi_nested(compiler, template, depth + 1, scope);
-    default: return quasi_list(compiler, template, depth, scope);
-  }
-}
-
-struct node *parse_quasiquote(struct compiler *compiler, value template, int depth, struct scope *scope) {
-  if (++compiler->quasi_nesting > QUASI_NESTING_MAX) syntax_error(compiler, "the template is too long", FALSE_VALUE);
-  struct node *node = quasi_template(compiler, template, depth, scope);
-  compiler->quasi_nesting--;
-  return node;
-}
-
 static struct node *parse_when(struct compiler *compiler, value form, struct scope *scope, bool sense) {
-  if (form_length(compiler, form) < 2) syntax_error(compiler, "bad when or unless", form);
+  if (form_length(compiler, form) < 2)
+    syntax_error(compiler, "bad when or unless", form);
   struct node *test = parse(compiler, form_item(form, 1), scope);
   struct node *body = parse_sequence(compiler, cdr(cdr(form)), scope);
   struct node *nothing = new_immediate(compiler, UNSPECIFIED);
@@ -379,36 +346,55 @@ static struct node *parse_when(struct compiler *compiler, value form, struct sco
 struct node *parse_derived(struct compiler *compiler, enum keyword keyword, value form, struct scope *scope) {
   int length = form_length(compiler, form);
   switch (keyword) {
-    case KEYWORD_AND: return parse_and(compiler, cdr(form), scope);
-    case KEYWORD_OR: return parse_or(compiler, cdr(form), scope);
-    case KEYWORD_WHEN: return parse_when(compiler, form, scope, true);
-    case KEYWORD_UNLESS: return parse_when(compiler, form, scope, false);
-    case KEYWORD_COND:
-      form_length(compiler, cdr(form));
-      return parse_clauses(compiler, cdr(form), new_immediate(compiler, UNSPECIFIED), scope);
-    case KEYWORD_CASE: return parse_case(compiler, form, scope);
-    case KEYWORD_LET: return parse_let(compiler, form, scope);
-    case KEYWORD_LET_STAR:
-      if (length < 3) syntax_error(compiler, "bad let*", form);
-      return parse_let_star(compiler, form_item(form, 1), form, scope);
-    case KEYWORD_LETREC:
-    case KEYWORD_LETREC_STAR: return parse_letrec(compiler, form, scope);
-    case KEYWORD_LET_VALUES:
-    case KEYWORD_LET_STAR_VALUES:
-      if (length < 3) syntax_error(compiler, "bad let-values", form);
-      return parse_let_values(compiler, form_item(form, 1), form, scope, keyword == KEYWORD_LET_VALUES ? scope : NULL);
-    case KEYWORD_DO: return parse_do(compiler, form, scope);
-    case KEYWORD_DELAY: return parse_promise(compiler, form, scope, "%make-delayed");
-    case KEYWORD_DELAY_FORCE: return parse_promise(compiler, form, scope, "%make-lazy");
-    case KEYWORD_GUARD: return parse_guard(compiler, form, scope);
-    case KEYWORD_PARAMETERIZE: return parse_parameterize(compiler, form, scope);
-    case KEYWORD_CASE_LAMBDA: return parse_case_lambda(compiler, form, scope);
-    case KEYWORD_QUASIQUOTE:
-      if (length != 2) syntax_error(compiler, "bad quasiquote", form);
-      return parse_quasiquote(compiler, form_item(form, 1), 1, scope);
-    case KEYWORD_DEFINE_SYNTAX:
-    case KEYWORD_LET_SYNTAX:
-    case KEYWORD_LETREC_SYNTAX: syntax_error(compiler, "macros are not supported", form);
-    default: syntax_error(compiler, "this keyword means nothing here", form);
+  case KEYWORD_AND:
+    return parse_and(compiler, cdr(form), scope);
+  case KEYWORD_OR:
+    return parse_or(compiler, cdr(form), scope);
+  case KEYWORD_WHEN:
+    return parse_when(compiler, form, scope, true);
+  case KEYWORD_UNLESS:
+    return parse_when(compiler, form, scope, false);
+  case KEYWORD_COND:
+    form_length(compiler, cdr(form));
+    return parse_clauses(compiler, cdr(form), new_immediate(compiler, UNSPECIFIED), scope);
+  case KEYWORD_CASE:
+    return parse_case(compiler, form, scope);
+  case KEYWORD_LET:
+    return parse_let(compiler, form, scope);
+  case KEYWORD_LET_STAR:
+    if (length < 3)
+      syntax_error(compiler, "bad let*", form);
+    return parse_let_star(compiler, form_item(form, 1), form, scope);
+  case KEYWORD_LETREC:
+  case KEYWORD_LETREC_STAR:
+    return parse_letrec(compiler, form, scope);
+  case KEYWORD_LET_VALUES:
+  case KEYWORD_LET_STAR_VALUES:
+    if (length < 3)
+      syntax_error(compiler, "bad let-values", form);
+    return parse_let_values(compiler, form_item(form, 1), form, scope,
+                            keyword == KEYWORD_LET_VALUES ? scope : NULL);
+  case KEYWORD_DO:
+    return parse_do(compiler, form, scope);
+  case KEYWORD_DELAY:
+    return parse_promise(compiler, form, scope, "%make-delayed");
+  case KEYWORD_DELAY_FORCE:
+    return parse_promise(compiler, form, scope, "%make-lazy");
+  case KEYWORD_GUARD:
+    return parse_guard(compiler, form, scope);
+  case KEYWORD_PARAMETERIZE:
+    return parse_parameterize(compiler, form, scope);
+  case KEYWORD_CASE_LAMBDA:
+    return parse_case_lambda(compiler, form, scope);
+  case KEYWORD_QUASIQUOTE:
+    if (length != 2)
+      syntax_error(compiler, "bad quasiquote", form);
+    return parse_quasiquote(compiler, form_item(form, 1), 1, scope);
+  case KEYWORD_DEFINE_SYNTAX:
+  case KEYWORD_LET_SYNTAX:
+  case KEYWORD_LETREC_SYNTAX:
+    syntax_error(compiler, "macros are not supported", form);
+  default:
+    syntax_error(compiler, "this keyword means nothing here", form);
   }
 }

@@ -14,7 +14,8 @@ enum { BUFFER_SIZE = 8192 };
 
 static struct port *new_port(struct vm *vm, size_t capacity) {
   struct port *port = calloc(1, sizeof *port);
-  if (!port) return NULL;
+  if (!port)
+    return NULL;
   port->buffer = malloc(capacity ? capacity : 1);
   if (!port->buffer) {
     free(port);
@@ -30,7 +31,8 @@ static struct port *new_port(struct vm *vm, size_t capacity) {
 
 struct port *port_new_file(struct vm *vm, int file, bool is_input) {
   struct port *port = new_port(vm, BUFFER_SIZE);
-  if (!port) return NULL;
+  if (!port)
+    return NULL;
   port->file = file;
   port->is_input = is_input;
   port->is_terminal = isatty(file);
@@ -39,7 +41,8 @@ struct port *port_new_file(struct vm *vm, int file, bool is_input) {
 
 struct port *port_new_string(struct vm *vm, const char *text, size_t size) {
   struct port *port = new_port(vm, text ? size : 64);
-  if (!port || !text) return port;
+  if (!port || !text)
+    return port;
   port->is_input = true;
   memcpy(port->buffer, text, size);
   port->end = size;
@@ -49,11 +52,15 @@ struct port *port_new_string(struct vm *vm, const char *text, size_t size) {
 
 /* The structure stays until the interpreter is closed: a port object may still point to it. */
 void port_close(struct port *port) {
-  if (port->is_closed || port->is_standard) return;
-  if (!port->is_input) port_flush(port);
-  if (port->file >= 0) close(port->file);
+  if (port->is_closed || port->is_standard)
+    return;
+  if (!port->is_input)
+    port_flush(port);
+  if (port->file >= 0)
+    close(port->file);
   port->is_closed = true;
-  if (port->file < 0 && !port->is_input) return; /* what was collected can still be had */
+  if (port->file < 0 && !port->is_input)
+    return; /* what was collected can still be had */
   free(port->buffer);
   port->buffer = NULL;
   port->start = port->end = port->capacity = 0;
@@ -62,7 +69,8 @@ void port_close(struct port *port) {
 void ports_close_all(struct vm *vm) {
   while (vm->ports) {
     struct port *next = vm->ports->next;
-    if (!vm->ports->is_input) port_flush(vm->ports);
+    if (!vm->ports->is_input)
+      port_flush(vm->ports);
     port_close(vm->ports);
     free(vm->ports->buffer);
     free(vm->ports);
@@ -72,7 +80,8 @@ void ports_close_all(struct vm *vm) {
 
 void ports_flush_all(struct vm *vm) {
   for (struct port *port = vm->ports; port; port = port->next)
-    if (!port->is_input) port_flush(port);
+    if (!port->is_input)
+      port_flush(port);
 }
 
 /* ---- Input ---- */
@@ -85,7 +94,8 @@ static void fill(struct port *port, size_t wanted) {
       port->start = 0;
     }
     ssize_t count = read(port->file, port->buffer + port->end, port->capacity - port->end);
-    if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && errno == EINTR)
+      continue;
     if (count <= 0) {
       port->at_end = !port->is_terminal;
       return;
@@ -96,8 +106,10 @@ static void fill(struct port *port, size_t wanted) {
 
 /* post: the length of the next character in bytes; 0 at the end. */
 static size_t look(struct port *port, uint32_t *character) {
-  if (port->start == port->end) fill(port, 1);
-  if (port->start == port->end) return 0;
+  if (port->start == port->end)
+    fill(port, 1);
+  if (port->start == port->end)
+    return 0;
   unsigned char first = port->buffer[port->start];
   if (first < 0x80) {
     *character = first;
@@ -115,26 +127,32 @@ int32_t port_peek(struct port *port) {
 int32_t port_read(struct port *port) {
   uint32_t character;
   size_t length = look(port, &character);
-  if (length == 0) return PORT_EOF;
+  if (length == 0)
+    return PORT_EOF;
   port->start += length;
-  if (character == '\n') port->line++;
+  if (character == '\n')
+    port->line++;
   return (int32_t)character;
 }
 
 bool port_ready(struct port *port) {
-  if (port->start < port->end || port->at_end) return true;
+  if (port->start < port->end || port->at_end)
+    return true;
   struct pollfd poll_file = {.fd = port->file, .events = POLLIN};
   return poll(&poll_file, 1, 0) > 0;
 }
 
 /* ---- Output ---- */
 bool port_flush(struct port *port) {
-  if (port->file < 0 || port->is_input) return true;
+  if (port->file < 0 || port->is_input)
+    return true;
   size_t done = 0;
   while (done < port->end) {
     ssize_t count = write(port->file, port->buffer + done, port->end - done);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) break;
+    if (count < 0 && errno == EINTR)
+      continue;
+    if (count < 0)
+      break;
     done += (size_t)count;
   }
   bool complete = done == port->end;
@@ -143,18 +161,22 @@ bool port_flush(struct port *port) {
 }
 
 void port_write_bytes(struct port *port, const char *text, size_t size) {
-  if (port->is_closed) return;
-  if (port->capacity - port->end < size && port->file >= 0) port_flush(port);
+  if (port->is_closed)
+    return;
+  if (port->capacity - port->end < size && port->file >= 0)
+    port_flush(port);
   if (port->capacity - port->end < size) {
     size_t capacity = port->capacity * 2 > port->end + size ? port->capacity * 2 : port->end + size;
     unsigned char *buffer = realloc(port->buffer, capacity);
-    if (!buffer) return;
+    if (!buffer)
+      return;
     port->buffer = buffer;
     port->capacity = capacity;
   }
   memcpy(port->buffer + port->end, text, size);
   port->end += size;
-  if (port->is_terminal && size && memchr(text, '\n', size)) port_flush(port);
+  if (port->is_terminal && size && memchr(text, '\n', size))
+    port_flush(port);
 }
 
 void port_write_text(struct port *port, const char *text) { port_write_bytes(port, text, strlen(text)); }
@@ -165,10 +187,13 @@ void port_write(struct port *port, uint32_t character) {
 }
 
 void port_write_string(struct port *port, value string, int64_t start, int64_t end) {
-  for (int64_t i = start; i < end; i++) port_write(port, string_get(string, i));
+  for (int64_t i = start; i < end; i++)
+    port_write(port, string_get(string, i));
 }
 
-struct port *port_standard_error(struct vm *vm) { return port_of(vm->roots.error); }
+struct port *port_standard_error(struct vm *vm) {
+  return port_of(vm->roots.error);
+}
 
 /* ---- Strings as C text ---- */
 size_t string_copy_text(value string, char *text, size_t capacity) {
@@ -182,14 +207,16 @@ size_t string_copy_text(value string, char *text, size_t capacity) {
     }
     needed += size;
   }
-  if (capacity) text[used] = 0;
+  if (capacity)
+    text[used] = 0;
   return needed;
 }
 
 char *string_text(value string, size_t *size) {
   *size = string_copy_text(string, NULL, 0);
   char *text = malloc(*size + 1);
-  if (text) string_copy_text(string, text, *size + 1);
+  if (text)
+    string_copy_text(string, text, *size + 1);
   return text;
 }
 
@@ -201,10 +228,12 @@ value make_string_from_bytes(struct vm *vm, const char *text, size_t size) {
   for (size_t i = 0; i < size; length++) {
     uint32_t character;
     i += utf8_decode(bytes + i, size - i, &character);
-    if (character > 0xff) width = 4;
+    if (character > 0xff)
+      width = 4;
   }
   value string = make_string(vm, length, width);
-  if (string == FAIL) return FAIL;
+  if (string == FAIL)
+    return FAIL;
   void *data = object_of(string_of(string)->body);
   int64_t index = 0;
   for (size_t i = 0; i < size; index++) {
@@ -218,12 +247,15 @@ value make_string_from_bytes(struct vm *vm, const char *text, size_t size) {
   return string;
 }
 
-value make_string_from(struct vm *vm, const char *text) { return make_string_from_bytes(vm, text, strlen(text)); }
+value make_string_from(struct vm *vm, const char *text) {
+  return make_string_from_bytes(vm, text, strlen(text));
+}
 
 /* For a port that no Scheme object refers to. */
 void port_discard(struct vm *vm, struct port *port) {
   struct port **link = &vm->ports;
-  while (*link != port) link = &(*link)->next;
+  while (*link != port)
+    link = &(*link)->next;
   *link = port->next;
   free(port->buffer);
   free(port);

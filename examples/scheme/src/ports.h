@@ -11,7 +11,7 @@ struct port {
   bool is_input;
   bool is_closed;
   bool is_terminal;
-  bool is_standard;  /* not closed by programs */
+  bool is_standard; /* not closed by programs */
   bool at_end;
   unsigned char *buffer;
   size_t start, end, capacity; /* input: unread bytes; output: end bytes to be written */

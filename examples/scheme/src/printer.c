@@ -33,7 +33,12 @@ struct printer {
 };
 
 /* States of an entry in the table: in the first pass, then for the second. */
-enum { SEEN_OPEN = 1, SEEN_DONE = 2, LABEL_WANTED = 3, LABEL_FIRST = 4 /* this and up: printed, 4 + its number */ };
+enum {
+  SEEN_OPEN = 1,
+  SEEN_DONE = 2,
+  LABEL_WANTED = 3,
+  LABEL_FIRST = 4 /* this and up: printed, 4 + its number */
+};
 
 static void push(struct printer *printer, struct step step) {
   if (printer->count == printer->capacity) {
@@ -55,7 +60,8 @@ static bool has_parts(const struct printer *printer, value v) {
 
 /* ---- First pass ---- */
 static void find_visit(struct printer *printer, value v) {
-  if (!has_parts(printer, v)) return;
+  if (!has_parts(printer, v))
+    return;
   struct address_entry *entry = address_table_enter(&printer->labels, v);
   if (!entry) {
     printer->failed = true;
@@ -63,7 +69,8 @@ static void find_visit(struct printer *printer, value v) {
     entry->number = SEEN_OPEN;
     push(printer, (struct step){.kind = STEP_LEAVE, .v = v});
     push(printer, (struct step){.kind = STEP_ITEMS, .v = v});
-  } else if (entry->number == SEEN_OPEN || (entry->number == SEEN_DONE && printer->mode == PRINT_WRITE_SHARED)) {
+  } else if (entry->number == SEEN_OPEN ||
+             (entry->number == SEEN_DONE && printer->mode == PRINT_WRITE_SHARED)) {
     entry->number = LABEL_WANTED;
   }
 }
@@ -71,15 +78,18 @@ static void find_visit(struct printer *printer, value v) {
 /* The index-th part of an object. false: there are no more. */
 static bool part(const struct printer *printer, value v, int64_t index, value *out) {
   if (is_pair(v)) {
-    if (index > 1) return false;
+    if (index > 1)
+      return false;
     *out = index ? cdr(v) : car(v);
   } else if (is_vector(v)) {
-    if (index >= vector_length(v)) return false;
+    if (index >= vector_length(v))
+      return false;
     *out = vector_of(v)->items[index];
   } else {
     const struct record_type *type = record_type_of(record_of(v)->type);
     (void)printer;
-    if (index >= fixnum_of(type->field_count)) return false;
+    if (index >= fixnum_of(type->field_count))
+      return false;
     *out = record_of(v)->fields[index];
   }
   return true;
@@ -92,7 +102,8 @@ static void find_labels(struct printer *printer, value v) {
     value next;
     if (step.kind == STEP_LEAVE) {
       struct address_entry *entry = address_table_find(&printer->labels, step.v);
-      if (entry->number == SEEN_OPEN) entry->number = SEEN_DONE;
+      if (entry->number == SEEN_OPEN)
+        entry->number = SEEN_DONE;
     } else if (part(printer, step.v, step.index, &next)) {
       push(printer, (struct step){.kind = STEP_ITEMS, .v = step.v, .index = step.index + 1});
       find_visit(printer, next);
@@ -105,13 +116,14 @@ static void find_labels(struct printer *printer, value v) {
 static const struct {
   uint32_t character;
   const char *name;
-} character_names[] = {{' ', "space"},  {'\n', "newline"}, {'\t', "tab"},   {'\r', "return"}, {0, "null"},
-                       {7, "alarm"},    {8, "backspace"},  {0x7f, "delete"}, {0x1b, "escape"}};
+} character_names[] = {{' ', "space"}, {'\n', "newline"}, {'\t', "tab"},    {'\r', "return"}, {0, "null"},
+                       {7, "alarm"},   {8, "backspace"},  {0x7f, "delete"}, {0x1b, "escape"}};
 
 static void print_character(struct port *port, uint32_t c) {
   port_write_text(port, "#\\");
   for (size_t i = 0; i < sizeof character_names / sizeof character_names[0]; i++) {
-    if (character_names[i].character != c) continue;
+    if (character_names[i].character != c)
+      continue;
     port_write_text(port, character_names[i].name);
     return;
   }
@@ -153,11 +165,14 @@ static bool is_plain(value name) {
   char text[NUMBER_TEXT_MAX];
   struct scanned_number number;
   size_t size = string_copy_text(name, text, sizeof text);
-  if (size == 0 || !strcmp(text, ".")) return false;
-  if (size < sizeof text && number_scan(text, size, 10, &number)) return false;
+  if (size == 0 || !strcmp(text, "."))
+    return false;
+  if (size < sizeof text && number_scan(text, size, 10, &number))
+    return false;
   for (int64_t i = 0; i < string_of(name)->length; i++) {
     uint32_t c = string_get(name, i);
-    if (c <= ' ' || c == 0x7f || (c < 0x80 && strchr("()\"';`,|", (int)c)) || (c == '#' && i == 0)) return false;
+    if (c <= ' ' || c == 0x7f || (c < 0x80 && strchr("()\"';`,|", (int)c)) || (c == '#' && i == 0))
+      return false;
   }
   return true;
 }
@@ -208,35 +223,47 @@ static void print_immediate(struct port *port, value v, bool written) {
       port_write(port, character_of(v));
     return;
   }
-  port_write_text(port, v == TRUE_VALUE      ? "#t"
-                        : v == FALSE_VALUE   ? "#f"
-                        : v == NIL           ? "()"
-                        : v == EOF_VALUE     ? "#<eof>"
-                        : v == UNSPECIFIED   ? "#<unspecified>"
-                                             : "#<undefined>");
+  port_write_text(port, v == TRUE_VALUE    ? "#t"
+                        : v == FALSE_VALUE ? "#f"
+                        : v == NIL         ? "()"
+                        : v == EOF_VALUE   ? "#<eof>"
+                        : v == UNSPECIFIED ? "#<unspecified>"
+                                           : "#<undefined>");
 }
 
 static void print_object(struct printer *printer, value v) {
   struct port *port = printer->port;
   bool written = printer->mode != PRINT_DISPLAY;
   switch (kind_of(printer->vm, v)) {
-    case KIND_STRING:
-      if (written)
-        print_quoted(port, v, '"');
-      else
-        port_write_string(port, v, 0, string_of(v)->length);
-      break;
-    case KIND_SYMBOL: print_symbol(printer, v); break;
-    case KIND_BYTEVECTOR: print_bytevector(port, v); break;
-    case KIND_RECORD_TYPE: print_named(printer, "#<record-type", record_type_of(v)->name); break;
-    case KIND_CONDITION:
-      port_write_text(port, "#<condition ");
-      push(printer, (struct step){.kind = STEP_TEXT, .text = ">"});
-      push(printer, (struct step){.kind = STEP_VALUE, .v = condition_of(v)->message});
-      break;
-    case KIND_PORT: port_write_text(port, "#<port>"); break;
-    case KIND_MULTIPLE: port_write_text(port, "#<multiple values>"); break;
-    default: port_write_text(port, "#<object>"); break;
+  case KIND_STRING:
+    if (written)
+      print_quoted(port, v, '"');
+    else
+      port_write_string(port, v, 0, string_of(v)->length);
+    break;
+  case KIND_SYMBOL:
+    print_symbol(printer, v);
+    break;
+  case KIND_BYTEVECTOR:
+    print_bytevector(port, v);
+    break;
+  case KIND_RECORD_TYPE:
+    print_named(printer, "#<record-type", record_type_of(v)->name);
+    break;
+  case KIND_CONDITION:
+    port_write_text(port, "#<condition ");
+    push(printer, (struct step){.kind = STEP_TEXT, .text = ">"});
+    push(printer, (struct step){.kind = STEP_VALUE, .v = condition_of(v)->message});
+    break;
+  case KIND_PORT:
+    port_write_text(port, "#<port>");
+    break;
+  case KIND_MULTIPLE:
+    port_write_text(port, "#<multiple values>");
+    break;
+  default:
+    port_write_text(port, "#<object>");
+    break;
   }
 }
 
@@ -259,20 +286,24 @@ static void print_atom(struct printer *printer, value v) {
 static const char *abbreviation(const struct vm *vm, value v) {
   static const char *const forms[][2] = {
       {"quote", "'"}, {"quasiquote", "`"}, {"unquote", ","}, {"unquote-splicing", ",@"}};
-  if (!is_symbol(vm, car(v)) || !is_pair(cdr(v)) || cdr(cdr(v)) != NIL) return NULL;
+  if (!is_symbol(vm, car(v)) || !is_pair(cdr(v)) || cdr(cdr(v)) != NIL)
+    return NULL;
   char text[24];
   string_copy_text(symbol_of(car(v))->name, text, sizeof text);
   for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++)
-    if (!strcmp(text, forms[i][0])) return forms[i][1];
+    if (!strcmp(text, forms[i][0]))
+      return forms[i][1];
   return NULL;
 }
 
 /* Prints a label if the object has one. true: it was printed before, and the label is all. */
 static bool print_label(struct printer *printer, value v) {
   struct address_entry *entry = address_table_find(&printer->labels, v);
-  if (!entry || entry->number < LABEL_WANTED) return false;
+  if (!entry || entry->number < LABEL_WANTED)
+    return false;
   bool before = entry->number >= LABEL_FIRST;
-  if (!before) entry->number = LABEL_FIRST + printer->next_label++;
+  if (!before)
+    entry->number = LABEL_FIRST + printer->next_label++;
   char text[32];
   snprintf(text, sizeof text, before ? "#%d#" : "#%d=", (int)(entry->number - LABEL_FIRST));
   port_write_text(printer->port, text);
@@ -287,7 +318,8 @@ static void print_any(struct printer *printer, value v) {
       print_atom(printer, v);
     return;
   }
-  if (print_label(printer, v)) return;
+  if (print_label(printer, v))
+    return;
   if (is_pair(v)) {
     const char *prefix = abbreviation(printer->vm, v);
     if (prefix) {
@@ -334,7 +366,8 @@ static void print_items(struct printer *printer, struct step step) {
     port_write(printer->port, is_record ? '>' : ')');
     return;
   }
-  if (step.index > 0 || is_record) port_write(printer->port, ' ');
+  if (step.index > 0 || is_record)
+    port_write(printer->port, ' ');
   step.index++;
   push(printer, step);
   push(printer, (struct step){.kind = STEP_VALUE, .v = item});
@@ -342,17 +375,28 @@ static void print_items(struct printer *printer, struct step step) {
 
 bool print_value(struct vm *vm, struct port *port, value v, enum print_mode mode) {
   struct printer printer = {.vm = vm, .port = port, .mode = mode};
-  if (mode != PRINT_WRITE_SIMPLE && has_parts(&printer, v)) find_labels(&printer, v);
-  if (!printer.failed) push(&printer, (struct step){.kind = STEP_VALUE, .v = v});
+  if (mode != PRINT_WRITE_SIMPLE && has_parts(&printer, v))
+    find_labels(&printer, v);
+  if (!printer.failed)
+    push(&printer, (struct step){.kind = STEP_VALUE, .v = v});
   while (printer.count && !printer.failed) {
     struct step step = printer.steps[--printer.count];
     switch (step.kind) {
-      case STEP_VALUE: print_any(&printer, step.v); break;
-      case STEP_TEXT: port_write_text(port, step.text); break;
-      case STEP_REST: print_rest(&printer, step.v); break;
-      case STEP_ITEMS:
-      case STEP_FIELDS: print_items(&printer, step); break;
-      case STEP_LEAVE: break;
+    case STEP_VALUE:
+      print_any(&printer, step.v);
+      break;
+    case STEP_TEXT:
+      port_write_text(port, step.text);
+      break;
+    case STEP_REST:
+      print_rest(&printer, step.v);
+      break;
+    case STEP_ITEMS:
+    case STEP_FIELDS:
+      print_items(&printer, step);
+      break;
+    case STEP_LEAVE:
+      break;
     }
   }
   free(printer.steps);

@@ -13,8 +13,8 @@
 #include "vm.h"
 
 enum {
-  STACK_STEP = 1024,   /* words */
-  STACK_SLACK = 512,   /* words that a frame may use above the soft limit without asking */
+  STACK_STEP = 1024,     /* words */
+  STACK_SLACK = 512,     /* words that a frame may use above the soft limit without asking */
   STACK_RESERVE = 65536, /* words kept for the handler of "recursion too deep" */
   STACK_PAGE = 4096,
   STACK_RETURNED = 1 << 20 /* bytes: what is above the stack goes back to the system if it is more */
@@ -26,7 +26,8 @@ bool stack_open(struct vm *vm) {
   for (size_t i = 0; i < sizeof stack_sizes / sizeof stack_sizes[0]; i++) {
     void *memory = mmap(NULL, stack_sizes[i], PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED) continue; /* address space may be limited */
+    if (memory == MAP_FAILED)
+      continue; /* address space may be limited */
     vm->base = memory;
     vm->hard_limit = vm->base + stack_sizes[i] / sizeof(value) - STACK_RESERVE - STACK_SLACK;
     vm->soft_limit = vm->base + STACK_STEP;
@@ -75,13 +76,16 @@ bool stack_grow(struct vm *vm, value *frame) {
 
 void stack_scrub(struct vm *vm) {
   value *end = vm->soft_limit + STACK_SLACK;
-  if (vm->top >= end) return;
-  char *from = (char *)vm->top, *page = (char *)(((uintptr_t)from + STACK_PAGE - 1) & ~(uintptr_t)(STACK_PAGE - 1));
+  if (vm->top >= end)
+    return;
+  char *from = (char *)vm->top,
+       *page = (char *)(((uintptr_t)from + STACK_PAGE - 1) & ~(uintptr_t)(STACK_PAGE - 1));
   char *last = (char *)((uintptr_t)end & ~(uintptr_t)(STACK_PAGE - 1));
   if (last > page + STACK_RETURNED && madvise(page, (size_t)(last - page), MADV_DONTNEED) == 0) {
     memset(from, 0, (size_t)(page - from));
     from = last;
   }
   memset(from, 0, (size_t)((char *)end - from));
-  if (vm->soft_limit > vm->top + STACK_STEP) vm->soft_limit = vm->top + STACK_STEP;
+  if (vm->soft_limit > vm->top + STACK_STEP)
+    vm->soft_limit = vm->top + STACK_STEP;
 }

@@ -15,7 +15,8 @@ static value stub_code(struct vm *vm, enum opcode opcode, int64_t arity, int64_t
 
 value make_builtin(struct vm *vm, const struct builtin *builtin) {
   value procedure = make_closure(vm, vm->roots.builtin_code, 1);
-  if (procedure == FAIL) return FAIL;
+  if (procedure == FAIL)
+    return FAIL;
   closure_of(procedure)->slots[0] = (value)builtin; /* aligned: looks like a fixnum */
   return procedure;
 }
@@ -28,16 +29,20 @@ const struct builtin *builtin_of(value procedure) {
 }
 
 /* Defines a global whose procedure is a stub of its own. */
-static bool define_stub(struct vm *vm, const char *name, enum opcode opcode, int64_t arity, int64_t frame_size) {
+static bool define_stub(struct vm *vm, const char *name, enum opcode opcode, int64_t arity,
+                        int64_t frame_size) {
   value symbol = intern(vm, name);
-  if (symbol == FAIL) return false;
+  if (symbol == FAIL)
+    return false;
   SCHEME_FRAME(vm, symbol);
   value code = stub_code(vm, opcode, arity, frame_size);
-  if (code != FAIL) heap_store(vm, code_of(code), &code_of(code)->name, symbol);
+  if (code != FAIL)
+    heap_store(vm, code_of(code), &code_of(code)->name, symbol);
   value procedure = code == FAIL ? FAIL : make_closure(vm, code, 0);
   struct global *global = procedure == FAIL ? NULL : global_of(vm, symbol);
   SCHEME_END(vm);
-  if (global) global->content = procedure;
+  if (global)
+    global->content = procedure;
   return global != NULL;
 }
 
@@ -50,14 +55,16 @@ static bool define_call_with_values(struct vm *vm) {
   assembler_emit(&assembler, OP_CALL, 3, 0, 0, 0);
   assembler_emit(&assembler, OP_TAIL_CALL_VALUES, 2, 3, 0, 0);
   value symbol = intern(vm, "call-with-values");
-  if (symbol == FAIL) return false;
+  if (symbol == FAIL)
+    return false;
   SCHEME_FRAME(vm, symbol);
   value code = assembler_finish(vm, &assembler, symbol, 2, 8);
   value procedure = code == FAIL ? FAIL : make_closure(vm, code, 0);
   struct global *global = procedure == FAIL ? NULL : global_of(vm, symbol);
   SCHEME_END(vm);
   assembler_close(&assembler);
-  if (global) global->content = procedure;
+  if (global)
+    global->content = procedure;
   return global != NULL;
 }
 
@@ -78,7 +85,8 @@ bool stubs_make(struct vm *vm) {
   };
   for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
     value code = stub_code(vm, codes[i].opcode, codes[i].arity, codes[i].frame_size);
-    if (code == FAIL) return false;
+    if (code == FAIL)
+      return false;
     *codes[i].code = code;
   }
   code_of(roots->builtin_code)->name = TRUE_VALUE;
@@ -102,13 +110,15 @@ value make_record_procedure(struct vm *vm, enum inline_kind kind, value type, va
   SCHEME_FRAME(vm, type, detail);
   value procedure = make_closure(vm, *code, (int)count + 1);
   SCHEME_END(vm);
-  if (procedure == FAIL) return FAIL;
+  if (procedure == FAIL)
+    return FAIL;
   struct closure *closure = closure_of(procedure);
   heap_store(vm, closure, &closure->slots[0], type);
   if (!is_vector(detail))
     closure->slots[1] = detail;
   else
-    for (int64_t i = 0; i < count; i++) closure->slots[i + 1] = vector_of(detail)->items[i];
+    for (int64_t i = 0; i < count; i++)
+      closure->slots[i + 1] = vector_of(detail)->items[i];
   return procedure;
 }
 
@@ -117,7 +127,8 @@ value record_construct(struct vm *vm, value *frame) {
   int64_t count = fixnum_of(record_type_of(self->slots[0])->field_count);
   struct record *record =
       heap_allocate_sized(vm, KIND_RECORD, sizeof *record + (size_t)count * sizeof(value));
-  if (!record) return FAIL;
+  if (!record)
+    return FAIL;
   self = closure_of(frame[0]);
   heap_store(vm, record, &record->type, self->slots[0]);
   for (int64_t i = 0; i < count; i++) {

@@ -9,12 +9,18 @@
 /* Decodes one character. post: its length in bytes; what is not UTF-8 is taken byte by byte. */
 static inline size_t utf8_decode(const unsigned char *text, size_t size, uint32_t *character) {
   unsigned char first = text[0];
-  size_t length = first < 0x80 ? 1 : first >= 0xf0 && first < 0xf5 ? 4 : first >= 0xe0 ? 3 : first >= 0xc2 ? 2 : 1;
+  size_t length = first < 0x80                    ? 1
+                  : first >= 0xf0 && first < 0xf5 ? 4
+                  : first >= 0xe0                 ? 3
+                  : first >= 0xc2                 ? 2
+                                                  : 1;
   *character = first;
-  if (length == 1 || length > size || first >= 0xf5) return 1;
+  if (length == 1 || length > size || first >= 0xf5)
+    return 1;
   uint32_t code_point = first & (0x7fu >> length);
   for (size_t i = 1; i < length; i++) {
-    if ((text[i] & 0xc0) != 0x80) return 1;
+    if ((text[i] & 0xc0) != 0x80)
+      return 1;
     code_point = code_point << 6 | (text[i] & 0x3f);
   }
   *character = code_point;
@@ -47,15 +53,19 @@ static inline size_t utf8_encode(uint32_t c, char *out) {
 
 /* Case and classes: ASCII and Latin-1; other characters have no case here. */
 static inline uint32_t character_upcase(uint32_t c) {
-  if ((c >= 'a' && c <= 'z') || (c >= 0xe0 && c <= 0xfe && c != 0xf7)) return c - 32;
+  if ((c >= 'a' && c <= 'z') || (c >= 0xe0 && c <= 0xfe && c != 0xf7))
+    return c - 32;
   return c;
 }
 static inline uint32_t character_downcase(uint32_t c) {
-  if ((c >= 'A' && c <= 'Z') || (c >= 0xc0 && c <= 0xde && c != 0xd7)) return c + 32;
+  if ((c >= 'A' && c <= 'Z') || (c >= 0xc0 && c <= 0xde && c != 0xd7))
+    return c + 32;
   return c;
 }
 static inline bool character_is_upper(uint32_t c) { return character_downcase(c) != c; }
-static inline bool character_is_lower(uint32_t c) { return character_upcase(c) != c || c == 0xdf || c == 0xff; }
+static inline bool character_is_lower(uint32_t c) {
+  return character_upcase(c) != c || c == 0xdf || c == 0xff;
+}
 static inline bool character_is_alphabetic(uint32_t c) {
   return character_is_upper(c) || character_is_lower(c) || c == 0xaa || c == 0xba || c >= 0x100;
 }

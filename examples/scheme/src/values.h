@@ -34,7 +34,7 @@ enum {
   TAG_MASK = 7
 };
 
-#define SCHEME_REFERENCE_TAGS                                                                             \
+#define SCHEME_REFERENCE_TAGS                                                                                \
   ((1u << TAG_PAIR) | (1u << TAG_PROCEDURE) | (1u << TAG_FLONUM) | (1u << TAG_VECTOR) | (1u << TAG_OBJECT))
 
 /* ---- Immediates: subtype in bits 3..7, payload from bit 8 ---- */
@@ -105,16 +105,16 @@ union word {
 /* Never moves (its kind is pinned): return addresses and the VM's program counter point into it.
  * What it refers to is reached through `constants`, so nothing in instructions[] needs tracing. */
 struct code {
-  value constants; /* vector */
-  value name;      /* symbol or #f */
-  int64_t arity;   /* ARITY_..., below */
+  value constants;    /* vector */
+  value name;         /* symbol or #f */
+  int64_t arity;      /* ARITY_..., below */
   int64_t frame_size; /* registers, the closure in register 0 included */
   int64_t word_count;
   union word instructions[];
 };
 
 /* n >= 0: exactly n arguments. */
-#define ARITY_OWN (-1)                           /* the first instruction looks at the count itself */
+#define ARITY_OWN (-1)                                  /* the first instruction looks at the count itself */
 #define ARITY_REST(required) (-2 - (int64_t)(required)) /* at least `required`, the rest as a list */
 
 struct box {
@@ -180,7 +180,13 @@ struct segment {
 };
 
 /* The slots of a continuation's closure. */
-enum { CONTINUATION_SEGMENT, CONTINUATION_HEIGHT, CONTINUATION_WINDERS, CONTINUATION_HANDLERS, CONTINUATION_SLOTS };
+enum {
+  CONTINUATION_SEGMENT,
+  CONTINUATION_HEIGHT,
+  CONTINUATION_WINDERS,
+  CONTINUATION_HANDLERS,
+  CONTINUATION_SLOTS
+};
 
 static inline bool has_tag(value v, unsigned tag) { return (v & TAG_MASK) == tag; }
 static inline bool is_pair(value v) { return has_tag(v, TAG_PAIR); }

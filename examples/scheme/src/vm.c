@@ -28,15 +28,24 @@ static value *frame_end(value *fp, int64_t argc) {
 
 static bool type_test(const struct vm *vm, value v, unsigned test) {
   switch ((enum type_test)test) {
-    case TEST_FIXNUM: return is_fixnum(v);
-    case TEST_NUMBER: return is_number(v);
-    case TEST_SYMBOL: return is_symbol(vm, v);
-    case TEST_STRING: return is_string(vm, v);
-    case TEST_VECTOR: return is_vector(v);
-    case TEST_PROCEDURE: return is_procedure(v);
-    case TEST_CHARACTER: return is_character(v);
-    case TEST_BOOLEAN: return is_boolean(v);
-    case TEST_FLONUM: return is_flonum(v);
+  case TEST_FIXNUM:
+    return is_fixnum(v);
+  case TEST_NUMBER:
+    return is_number(v);
+  case TEST_SYMBOL:
+    return is_symbol(vm, v);
+  case TEST_STRING:
+    return is_string(vm, v);
+  case TEST_VECTOR:
+    return is_vector(v);
+  case TEST_PROCEDURE:
+    return is_procedure(v);
+  case TEST_CHARACTER:
+    return is_character(v);
+  case TEST_BOOLEAN:
+    return is_boolean(v);
+  case TEST_FLONUM:
+    return is_flonum(v);
   }
   return false;
 }
@@ -50,7 +59,8 @@ static bool collect_rest(struct vm *vm, value *frame, int64_t argc, int64_t requ
   vm->top = list + 1;
   for (int64_t i = argc; i > required; i--) {
     struct pair *pair = heap_allocate(vm, KIND_PAIR);
-    if (!pair) return false;
+    if (!pair)
+      return false;
     heap_store(vm, pair, &pair->car, frame[i]);
     heap_store(vm, pair, &pair->cdr, *list);
     *list = tagged(pair, TAG_PAIR);
@@ -65,12 +75,15 @@ static int64_t spread_list(struct vm *vm, value *to, value list) {
   int64_t count = 0;
   vm->top = to;
   for (value rest = list; is_pair(rest); rest = cdr(rest)) {
-    if (to + count + 2 > vm->soft_limit && !stack_grow(vm, to + count + 2)) return -1;
+    if (to + count + 2 > vm->soft_limit && !stack_grow(vm, to + count + 2))
+      return -1;
     to[count++] = car(rest);
     vm->top = to + count;
-    if (!is_pair(cdr(rest)) && cdr(rest) != NIL) list = cdr(rest);
+    if (!is_pair(cdr(rest)) && cdr(rest) != NIL)
+      list = cdr(rest);
   }
-  if (list == NIL || is_pair(list)) return count;
+  if (list == NIL || is_pair(list))
+    return count;
   raise_error(vm, CONDITION_TYPE, "apply: not a list", 1, &list);
   return -1;
 }
@@ -81,16 +94,18 @@ static int64_t spread_values(struct vm *vm, value *to, value v) {
     return 1;
   }
   int64_t count = fixnum_of(multiple_of(v)->count);
-  if (to + count > vm->soft_limit && !stack_grow(vm, to + count)) return -1;
-  for (int64_t i = 0; i < count; i++) to[i] = multiple_of(v)->items[i];
+  if (to + count > vm->soft_limit && !stack_grow(vm, to + count))
+    return -1;
+  for (int64_t i = 0; i < count; i++)
+    to[i] = multiple_of(v)->items[i];
   return count;
 }
 
-#define DISPATCH() goto *pc->label
-#define NEXT(words)                                                                                       \
-  do {                                                                                                    \
-    pc += (words);                                                                                        \
-    DISPATCH();                                                                                           \
+#define DISPATCH() goto * pc->label
+#define NEXT(words)                                                                                          \
+  do {                                                                                                       \
+    pc += (words);                                                                                           \
+    DISPATCH();                                                                                              \
   } while (0)
 #define A (pc[1].r.a)
 #define B (pc[1].r.b)
@@ -98,56 +113,59 @@ static int64_t spread_values(struct vm *vm, value *to, value v) {
 #define D (pc[1].r.d)
 #define R(n) (fp[n])
 #define CONSTANT(word) (vector_of(frame_constants(fp))->items[pc[word].integer])
-#define BRANCH(taken, words)                                                                              \
-  do {                                                                                                    \
-    if (taken)                                                                                            \
-      pc += pc[1].j.offset;                                                                               \
-    else                                                                                                  \
-      pc += (words);                                                                                      \
-    DISPATCH();                                                                                           \
+#define BRANCH(taken, words)                                                                                 \
+  do {                                                                                                       \
+    if (taken)                                                                                               \
+      pc += pc[1].j.offset;                                                                                  \
+    else                                                                                                     \
+      pc += (words);                                                                                         \
+    DISPATCH();                                                                                              \
   } while (0)
-#define TYPE_ERROR(text, object)                                                                          \
-  do {                                                                                                    \
-    message = (text);                                                                                     \
-    culprit = (object);                                                                                   \
-    goto type_error;                                                                                      \
+#define TYPE_ERROR(text, object)                                                                             \
+  do {                                                                                                       \
+    message = (text);                                                                                        \
+    culprit = (object);                                                                                      \
+    goto type_error;                                                                                         \
   } while (0)
 
 /* Starts `callee` in the frame at `frame`, whose linkage and arguments are in place. */
-#define ENTER(callee)                                                                                     \
-  do {                                                                                                    \
-    const struct code *code_ = code_of(closure_of(callee)->code);                                         \
-    if (MIDDEN_UNLIKELY(code_->arity != argc)) goto arity_differs;                                        \
-    if (MIDDEN_UNLIKELY(frame > vm->soft_limit)) goto stack_full;                                         \
-    fp = frame;                                                                                           \
-    pc = code_->instructions;                                                                             \
-    DISPATCH();                                                                                           \
+#define ENTER(callee)                                                                                        \
+  do {                                                                                                       \
+    const struct code *code_ = code_of(closure_of(callee)->code);                                            \
+    if (MIDDEN_UNLIKELY(code_->arity != argc))                                                               \
+      goto arity_differs;                                                                                    \
+    if (MIDDEN_UNLIKELY(frame > vm->soft_limit))                                                             \
+      goto stack_full;                                                                                       \
+    fp = frame;                                                                                              \
+    pc = code_->instructions;                                                                                \
+    DISPATCH();                                                                                              \
   } while (0)
-#define LINK(window, words)                                                                               \
-  do {                                                                                                    \
-    frame = fp + (window) + LINKAGE;                                                                      \
-    frame[-2] = (value)(pc + (words));                                                                    \
-    frame[-1] = (value)((window) + LINKAGE) * sizeof(value);                                              \
+#define LINK(window, words)                                                                                  \
+  do {                                                                                                       \
+    frame = fp + (window) + LINKAGE;                                                                         \
+    frame[-2] = (value)(pc + (words));                                                                       \
+    frame[-1] = (value)((window) + LINKAGE) * sizeof(value);                                                 \
   } while (0)
-#define RETURN_VALUE(v)                                                                                   \
-  do {                                                                                                    \
-    value result_ = (v);                                                                                  \
-    value distance_ = fp[-1];                                                                             \
-    pc = (const union word *)fp[-2];                                                                      \
-    fp[-2] = result_;                                                                                     \
-    fp -= distance_ / sizeof(value);                                                                      \
-    DISPATCH();                                                                                           \
+#define RETURN_VALUE(v)                                                                                      \
+  do {                                                                                                       \
+    value result_ = (v);                                                                                     \
+    value distance_ = fp[-1];                                                                                \
+    pc = (const union word *)fp[-2];                                                                         \
+    fp[-2] = result_;                                                                                        \
+    fp -= distance_ / sizeof(value);                                                                         \
+    DISPATCH();                                                                                              \
   } while (0)
 /* Hands a result to the innermost captured frame. (The address of pc itself must not be taken: it
  * would have to live in memory.) */
-#define RESUME(v)                                                                                         \
-  do {                                                                                                    \
-    value result_ = (v);                                                                                  \
-    const union word *resume_at_;                                                                         \
-    fp = continuation_resume(vm, &resume_at_, result_);                                                   \
-    if (!fp) return result_;                                                                              \
-    pc = resume_at_;                                                                                      \
-    DISPATCH();                                                                                           \
+#define RESUME(v)                                                                                            \
+  do {                                                                                                       \
+    value result_ = (v);                                                                                     \
+    const union word *resume_at_;                                                                            \
+    fp = continuation_resume(vm, &resume_at_, result_);                                                      \
+    if (!fp)                                                                                                 \
+      return result_;                                                                                        \
+    pc = resume_at_;                                                                                         \
+    DISPATCH();                                                                                              \
   } while (0)
 
 static value run(struct entry *entry) {
@@ -190,11 +208,12 @@ not_procedure: /* culprit; pc and fp are the caller's */
     raise_error(vm, CONDITION_TYPE, "not a procedure", 1, &culprit);
   goto raise;
 
-arity_differs: {
+arity_differs : {
   const struct code *code = code_of(closure_of(frame[0])->code);
   fp = frame;
   vm->top = frame_end(fp, argc);
-  if (fp > vm->soft_limit && !stack_grow(vm, fp)) goto raise;
+  if (fp > vm->soft_limit && !stack_grow(vm, fp))
+    goto raise;
   if (code->arity == ARITY_OWN) {
     pc = code->instructions;
     DISPATCH();
@@ -204,7 +223,8 @@ arity_differs: {
     raise_arity(vm, fp[0], (int)argc);
     goto raise;
   }
-  if (!collect_rest(vm, fp, argc, required)) goto raise;
+  if (!collect_rest(vm, fp, argc, required))
+    goto raise;
   argc = required + 1;
   pc = code_of(closure_of(fp[0])->code)->instructions;
   DISPATCH();
@@ -213,7 +233,8 @@ arity_differs: {
 stack_full: /* the arity is right */
   fp = frame;
   vm->top = frame_end(fp, argc);
-  if (!stack_grow(vm, frame)) goto raise;
+  if (!stack_grow(vm, frame))
+    goto raise;
   pc = code_of(closure_of(fp[0])->code)->instructions;
   DISPATCH();
 
@@ -232,9 +253,11 @@ type_error:
   raise_error(vm, CONDITION_TYPE, message, 1, &culprit);
 
 raise: /* the exception is set: call the Scheme procedure that finds the handler */
-  if (vm->aborting || !is_procedure(vm->roots.raise)) return FAIL;
+  if (vm->aborting || !is_procedure(vm->roots.raise))
+    return FAIL;
   frame = frame_end(fp, argc) + LINKAGE;
-  if (frame > vm->soft_limit && !stack_grow(vm, frame)) return FAIL;
+  if (frame > vm->soft_limit && !stack_grow(vm, frame))
+    return FAIL;
   frame[-2] = (value)pc;
   frame[-1] = (value)((char *)frame - (char *)fp);
   frame[0] = vm->roots.raise;

@@ -13,7 +13,7 @@
  * pointer to it. All of it is registered as a root range: every word is a value or looks like a
  * fixnum. */
 struct global {
-  value content;                 /* UNDEFINED before its definition */
+  value content; /* UNDEFINED before its definition */
   value symbol;
   const struct builtin *builtin; /* while the global still has its original content, else NULL */
   value inlined;                 /* a fixnum: what the compiler may assume of the content, enum inline_kind */
@@ -64,19 +64,19 @@ enum kind {
 
 /* The interpreter's own references into the heap: one root range, so all members are values. */
 struct vm_roots {
-  value exception;       /* what is being raised */
-  value out_of_memory;   /* preallocated condition: raising it needs no memory */
-  value ballast;         /* given up when memory runs out, so that a handler has room to work */
-  value segment;         /* the captured stack below the live one, or #f */
-  value height;          /* of the part of `segment` that is still to be returned into */
-  value winders;         /* dynamic-wind's list */
-  value handlers;        /* exception handlers, innermost first */
-  value raise;           /* the Scheme procedure that errors in the VM call */
-  value rewind;          /* the Scheme procedure that changes winders */
+  value exception;            /* what is being raised */
+  value out_of_memory;        /* preallocated condition: raising it needs no memory */
+  value ballast;              /* given up when memory runs out, so that a handler has room to work */
+  value segment;              /* the captured stack below the live one, or #f */
+  value height;               /* of the part of `segment` that is still to be returned into */
+  value winders;              /* dynamic-wind's list */
+  value handlers;             /* exception handlers, innermost first */
+  value raise;                /* the Scheme procedure that errors in the VM call */
+  value rewind;               /* the Scheme procedure that changes winders */
   value input, output, error; /* current ports */
   /* code of procedures that are not compiled from source */
   value builtin_code, continuation_code, constructor_code, predicate_code, accessor_code, modifier_code;
-  value underflow_code;  /* where the lowest frame on the stack returns to */
+  value underflow_code; /* where the lowest frame on the stack returns to */
 };
 #define VM_ROOT_COUNT (sizeof(struct vm_roots) / sizeof(value))
 
@@ -116,10 +116,10 @@ struct vm {
   bool aborting;      /* the program is being left: raise calls no handler */
   bool exiting;       /* (exit) was called, with */
   int exit_code;
-  bool overflowing;   /* the stack's reserve is in use */
+  bool overflowing; /* the stack's reserve is in use */
   size_t ballast_size;
   unsigned ballast_delay, ballast_backoff; /* see heap_restore_ballast */
-  const char *const *arguments; /* the program and its arguments */
+  const char *const *arguments;            /* the program and its arguments */
   int argument_count;
 };
 
@@ -163,7 +163,7 @@ void continuation_install(struct vm *vm, value continuation);
 value *continuation_resume(struct vm *vm, const union word **resume_at, value result);
 
 /* globals.c: symbols and global variables. The intern functions may collect, and return FAIL. */
-struct global *global_of(struct vm *vm, value symbol); /* NULL: no memory */
+struct global *global_of(struct vm *vm, value symbol);       /* NULL: no memory */
 struct global *global_find(struct vm *vm, const char *name); /* NULL: no such global; does not collect */
 value intern(struct vm *vm, const char *name);
 value intern_bytes(struct vm *vm, const char *name, size_t size); /* UTF-8 */

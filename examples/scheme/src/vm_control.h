@@ -1,3 +1,4 @@
+/* clang-format off */
 /* Part of the VM loop: moving values, variables, jumps, calls. Included by vm.c. */
 
 L_MOVE:

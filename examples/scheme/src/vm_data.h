@@ -1,3 +1,4 @@
+/* clang-format off */
 /* Part of the VM loop: pairs, vectors, strings, records. Included by vm.c. */
 
 L_CONS: {

@@ -1,3 +1,4 @@
+/* clang-format off */
 /* Part of the VM loop: the first instructions of procedures that are not compiled from source
  * (stubs.c makes their code). argc is the number of arguments, which start at register 1.
  * Included by vm.c. */

@@ -1,3 +1,4 @@
+/* clang-format off */
 /* Part of the VM loop: arithmetic. Fixnums that do not overflow and pairs of flonums are done
  * here, all else in numbers.c. Included by vm.c. */
 

@@ -1,3 +1,4 @@
+/* clang-format off */
 /* Part of the VM loop: tests fused with the jump that they decide. Included by vm.c.
  * Each test T has a twin NOT_T; they are not the same as swapping the targets of one, because a
  * comparison with a NaN is false both ways. */
@@ -14,23 +15,23 @@
   TEST_PAIR_OF_JUMPS(RECORD, is_record_of(R(A), CONSTANT(2)), 3)
 
 /* Fixnums and flonums here; what is left, errors included, in number_compare. */
-#define COMPARE(name, operator, x, y, negate)                                                             \
+#define COMPARE(name, relation, x, y, negate)                                                             \
   L_JUMP_##name : {                                                                                       \
     value x_ = (x), y_ = (y);                                                                             \
     bool holds;                                                                                           \
     if (MIDDEN_LIKELY(are_fixnums(x_, y_))) {                                                             \
-      holds = (int64_t)x_ operator(int64_t) y_;                                                           \
+      holds = (int64_t)x_ relation (int64_t)y_;                                                           \
     } else if (is_flonum(x_) && is_flonum(y_)) {                                                          \
-      holds = flonum_of(x_) operator flonum_of(y_);                                                       \
+      holds = flonum_of(x_) relation flonum_of(y_);                                                       \
     } else {                                                                                              \
       vm->top = frame_end(fp, 0);                                                                         \
       int order = number_compare(vm, "comparison", x_, y_);                                                \
       if (order == NUMBERS_NOT) goto raise;                                                               \
-      holds = order != NUMBERS_UNORDERED && order operator 0;                                             \
+      holds = order != NUMBERS_UNORDERED && order relation 0;                                             \
     }                                                                                                     \
     BRANCH(holds != (negate), 2);                                                                         \
   }
-#define COMPARE_PAIR(name, operator, x, y) COMPARE(name, operator, x, y, 0) COMPARE(NOT_##name, operator, x, y, 1)
+#define COMPARE_PAIR(name, relation, x, y) COMPARE(name, relation, x, y, 0) COMPARE(NOT_##name, relation, x, y, 1)
 #define SMALL(n) make_fixnum((int16_t)(n))
 
   COMPARE_PAIR(LESS, <, R(A), R(B))
