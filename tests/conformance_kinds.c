@@ -20,6 +20,7 @@ typedef bool (*reference_test)(size_t word);
 
 static void plant(world *here, size_t slot, size_t first, size_t words, reference_test is_reference, uintptr_t *decoys) {
   for (size_t i = first; i < words; i++) {
+    if (i % 3 == 0) world_leaf(here, TARGET_BYTES, 0); /* gaps, so that compaction moves what follows */
     void *target = world_leaf(here, TARGET_BYTES, i);
     midden_word *object = (midden_word *)here->slots[slot];
     if (is_reference(i)) {
@@ -170,6 +171,28 @@ END_TEST
 
 static bool wide_element_word(size_t word) { return word % 64 == 63 || word % 64 == 0; }
 
+/* The same when every word of an element is a reference: large ones are traced in portions, and their
+ * fixed part is not. */
+static bool slot_tail_word(size_t word) { return word < 3 ? word == 1 : true; }
+
+START_TEST(layout_elements_that_are_all_references) {
+  world here;
+  world_open(&here, _i, NULL);
+  midden_kind table = define(&here, &(midden_shape){.name = "table", .size = 24, .refs = MIDDEN_REFS_ELEMENTS,
+                                                    .bitmap = 2, .element_size = 16, .element_bitmap = 3});
+  static const size_t counts[] = {0, 3, 40, 2100};
+  for (size_t i = 0; i < COUNT_OF(counts); i++) {
+    if (here.combination->stress != MIDDEN_STRESS_OFF && counts[i] > 1000) continue;
+    here.slots[0] = (uintptr_t)midden_alloc_sized(here.mutator, table, 24 + counts[i] * 16);
+    plant_and_inspect(&here, 0, 3 + counts[i] * 2, slot_tail_word);
+  }
+  /* A large one in which only the fixed part refers to anything: also under stress. */
+  here.slots[0] = (uintptr_t)midden_alloc_sized(here.mutator, table, 24 + 2100 * 16);
+  plant_and_inspect(&here, 0, 3, slot_tail_word);
+  world_close(&here);
+}
+END_TEST
+
 START_TEST(layout_elements_without_a_fixed_part) {
   world here;
   world_open(&here, _i, NULL);
@@ -239,6 +262,7 @@ int main(void) {
       {layout_bitmap, ANYWHERE},
       {layout_bitmap_past_the_size, ANYWHERE},
       {layout_elements, ANYWHERE},
+      {layout_elements_that_are_all_references, ANYWHERE},
       {layout_elements_without_a_fixed_part, ANYWHERE},
       {many_kinds_of_one_size, ANYWHERE},
       {a_leaf_keeps_nothing, PRECISE | COLLECTING},

@@ -46,6 +46,7 @@ static record *make_record(world *here, midden_kind kind, size_t count, size_t s
   made->count = count;
   here->slots[0] = (uintptr_t)made;
   for (size_t i = 0; i < count; i++) {
+    if (i % 3 == 0) world_leaf(here, TARGET_BYTES, 0); /* gaps, so that compaction moves what follows */
     void *target = world_leaf(here, TARGET_BYTES, i);
     made = (record *)here->slots[0];
     midden_store(here->mutator, made, &made->words[i * stride], target);
