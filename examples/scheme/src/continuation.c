@@ -23,10 +23,10 @@ value *continuation_capture(struct vm *vm, value *frame) {
       heap_allocate_sized(vm, KIND_SEGMENT, sizeof *segment + (size_t)size * sizeof(value));
   if (!segment)
     return NULL;
-  heap_store(vm, segment, &segment->older, vm->roots.segment);
+  heap_initialise(&segment->older, vm->roots.segment);
   segment->older_height = vm->roots.height;
   for (int64_t i = 0; i < size; i++)
-    heap_store(vm, segment, &segment->words[i], vm->base[i]);
+    heap_initialise(&segment->words[i], vm->base[i]);
   vm->roots.segment = tagged(segment, TAG_OBJECT);
   vm->roots.height = make_fixnum(size);
   stack_link_base(vm);
@@ -41,10 +41,10 @@ value continuation_make(struct vm *vm) {
   if (continuation == FAIL)
     return FAIL;
   struct closure *closure = closure_of(continuation);
-  heap_store(vm, closure, &closure->slots[CONTINUATION_SEGMENT], vm->roots.segment);
-  heap_store(vm, closure, &closure->slots[CONTINUATION_HEIGHT], vm->roots.height);
-  heap_store(vm, closure, &closure->slots[CONTINUATION_WINDERS], vm->roots.winders);
-  heap_store(vm, closure, &closure->slots[CONTINUATION_HANDLERS], vm->roots.handlers);
+  heap_initialise(&closure->slots[CONTINUATION_SEGMENT], vm->roots.segment);
+  heap_initialise(&closure->slots[CONTINUATION_HEIGHT], vm->roots.height);
+  heap_initialise(&closure->slots[CONTINUATION_WINDERS], vm->roots.winders);
+  heap_initialise(&closure->slots[CONTINUATION_HANDLERS], vm->roots.handlers);
   return continuation;
 }
 

@@ -201,15 +201,15 @@ void *heap_allocate_sized(struct vm *vm, enum kind kind, size_t size) {
 }
 
 /* The pattern of all that follows: arguments that are values are in a frame across the
- * allocation, are read again after it, and are stored through the write barrier. */
+ * allocation, and are read again after it. The stores into the fresh object need no barrier. */
 value make_pair(struct vm *vm, value first, value rest) {
   SCHEME_FRAME(vm, first, rest);
   struct pair *pair = heap_allocate(vm, KIND_PAIR);
   SCHEME_END(vm);
   if (!pair)
     return FAIL;
-  heap_store(vm, pair, &pair->car, first);
-  heap_store(vm, pair, &pair->cdr, rest);
+  heap_initialise(&pair->car, first);
+  heap_initialise(&pair->cdr, rest);
   return tagged(pair, TAG_PAIR);
 }
 
@@ -237,7 +237,7 @@ value make_vector(struct vm *vm, int64_t length, value fill) {
     return FAIL;
   vector->length = make_fixnum(length);
   for (int64_t i = 0; i < length; i++)
-    heap_store(vm, vector, &vector->items[i], fill);
+    heap_initialise(&vector->items[i], fill);
   return tagged(vector, TAG_VECTOR);
 }
 
@@ -248,7 +248,7 @@ value make_closure(struct vm *vm, value code, int slot_count) {
   SCHEME_END(vm);
   if (!closure)
     return FAIL;
-  heap_store(vm, closure, &closure->code, code);
+  heap_initialise(&closure->code, code);
   return tagged(closure, TAG_PROCEDURE);
 }
 
@@ -276,7 +276,7 @@ value make_string(struct vm *vm, int64_t length, int width) {
   SCHEME_END(vm);
   if (!string)
     return FAIL;
-  heap_store(vm, string, &string->body, body);
+  heap_initialise(&string->body, body);
   string->length = length;
   string->width = width;
   return tagged(string, TAG_OBJECT);
@@ -315,9 +315,9 @@ value make_record_type(struct vm *vm, value name, value fields, int64_t field_co
   SCHEME_END(vm);
   if (!type)
     return FAIL;
-  heap_store(vm, type, &type->name, name);
+  heap_initialise(&type->name, name);
   type->field_count = make_fixnum(field_count);
-  heap_store(vm, type, &type->fields, fields);
+  heap_initialise(&type->fields, fields);
   return tagged(type, TAG_OBJECT);
 }
 
@@ -328,8 +328,8 @@ value make_condition(struct vm *vm, int kind, value message, value irritants) {
   if (!condition)
     return FAIL;
   condition->kind = make_fixnum(kind);
-  heap_store(vm, condition, &condition->message, message);
-  heap_store(vm, condition, &condition->irritants, irritants);
+  heap_initialise(&condition->message, message);
+  heap_initialise(&condition->irritants, irritants);
   return tagged(condition, TAG_OBJECT);
 }
 
@@ -348,7 +348,7 @@ value make_multiple(struct vm *vm, const value *items, int count) {
     return FAIL;
   multiple->count = make_fixnum(count);
   for (int i = 0; i < count; i++)
-    heap_store(vm, multiple, &multiple->items[i], items[i]);
+    heap_initialise(&multiple->items[i], items[i]);
   return tagged(multiple, TAG_OBJECT);
 }
 
@@ -392,6 +392,7 @@ void heap_print_statistics(struct vm *vm, FILE *file) {
   FIGURE(waste_bytes);
   fprintf(file, "fragmentation=%.4f\n", s.fragmentation);
   FIGURE(collections);
+  FIGURE(minor_collections);
   FIGURE(emergency_collections);
   FIGURE(stress_collections);
   FIGURE(requested_collections);
@@ -399,6 +400,7 @@ void heap_print_statistics(struct vm *vm, FILE *file) {
   FIGURE(bytes_moved);
   FIGURE(objects_pinned);
   FIGURE(marked_in_place);
+  FIGURE(objects_remembered);
   FIGURE(mark_stack_rescans);
   FIGURE(total_pause_ns);
   FIGURE(longest_pause_ns);

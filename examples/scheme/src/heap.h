@@ -26,10 +26,13 @@
 struct vm *scheme_open(midden_config *config, const void *stack_bottom, midden_error *error);
 void scheme_close(struct vm *vm);
 
-/* Every store of a value into a heap object. */
+/* A store of a value into a heap object, with the write barrier that a generational heap needs. */
 static inline void heap_store(struct vm *vm, void *object, value *slot, value v) {
   midden_store_word(vm->mutator, object, slot, v);
 }
+
+/* The first store into a slot of an object after which nothing was allocated: needs no barrier. */
+static inline void heap_initialise(value *slot, value v) { *slot = v; }
 
 value out_of_memory(struct vm *vm);
 /* After memory ran out: tries to set some aside again for the next time. MAY COLLECT AND MOVE. */

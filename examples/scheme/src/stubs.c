@@ -130,10 +130,10 @@ value record_construct(struct vm *vm, value *frame) {
   if (!record)
     return FAIL;
   self = closure_of(frame[0]);
-  heap_store(vm, record, &record->type, self->slots[0]);
+  heap_initialise(&record->type, self->slots[0]);
   for (int64_t i = 0; i < count; i++) {
     int64_t argument = fixnum_of(self->slots[2 + i]);
-    heap_store(vm, record, &record->fields[i], argument ? frame[argument] : FALSE_VALUE);
+    heap_initialise(&record->fields[i], argument ? frame[argument] : FALSE_VALUE);
   }
   return tagged(record, TAG_OBJECT);
 }

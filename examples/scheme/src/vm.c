@@ -61,8 +61,8 @@ static bool collect_rest(struct vm *vm, value *frame, int64_t argc, int64_t requ
     struct pair *pair = heap_allocate(vm, KIND_PAIR);
     if (!pair)
       return false;
-    heap_store(vm, pair, &pair->car, frame[i]);
-    heap_store(vm, pair, &pair->cdr, *list);
+    heap_initialise(&pair->car, frame[i]);
+    heap_initialise(&pair->cdr, *list);
     *list = tagged(pair, TAG_PAIR);
   }
   frame[required + 1] = *list;

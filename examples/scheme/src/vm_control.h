@@ -21,7 +21,7 @@ L_BOX: {
   vm->top = fp + D;
   struct box *box = midden_alloc(mutator, vm->kinds[KIND_BOX]);
   if (!box) goto no_memory;
-  heap_store(vm, box, &box->content, R(B));
+  heap_initialise(&box->content, R(B));
   R(A) = tagged(box, TAG_OBJECT);
   NEXT(2);
 }
@@ -74,11 +74,11 @@ L_CLOSURE: {
   struct closure *closure = midden_alloc_sized(mutator, vm->kinds[KIND_CLOSURE],
                                                sizeof *closure + count * sizeof(value));
   if (!closure) goto no_memory;
-  heap_store(vm, closure, &closure->code, CONSTANT(2));
+  heap_initialise(&closure->code, CONSTANT(2));
   for (unsigned i = 0; i < count; i++) {
     unsigned from = pc[3 + i / 4].captures[i % 4];
     value captured = from & 0x8000 ? closure_of(fp[0])->slots[from & 0x7fff] : R(from);
-    heap_store(vm, closure, &closure->slots[i], captured);
+    heap_initialise(&closure->slots[i], captured);
   }
   R(A) = tagged(closure, TAG_PROCEDURE);
   NEXT(3 + (count + 3) / 4);

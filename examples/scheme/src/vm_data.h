@@ -5,8 +5,8 @@ L_CONS: {
   vm->top = fp + D;
   struct pair *pair = midden_alloc(mutator, vm->kinds[KIND_PAIR]);
   if (MIDDEN_UNLIKELY(!pair)) goto no_memory;
-  heap_store(vm, pair, &pair->car, R(B));
-  heap_store(vm, pair, &pair->cdr, R(C));
+  heap_initialise(&pair->car, R(B));
+  heap_initialise(&pair->cdr, R(C));
   R(A) = tagged(pair, TAG_PAIR);
   NEXT(2);
 }
@@ -101,8 +101,8 @@ L_RECORD: {
   struct record *record =
       midden_alloc_sized(mutator, vm->kinds[KIND_RECORD], sizeof *record + count * sizeof(value));
   if (MIDDEN_UNLIKELY(!record)) goto no_memory;
-  heap_store(vm, record, &record->type, CONSTANT(2));
-  for (unsigned i = 0; i < count; i++) heap_store(vm, record, &record->fields[i], R(from + i));
+  heap_initialise(&record->type, CONSTANT(2));
+  for (unsigned i = 0; i < count; i++) heap_initialise(&record->fields[i], R(from + i));
   R(A) = tagged(record, TAG_OBJECT);
   NEXT(3);
 }
