@@ -45,12 +45,13 @@
 
 ;; (guard (e clause ...) body ...): `handler` takes the condition, and a thunk that raises it again
 ;; where it was raised. To be able to go back there is to capture that continuation, which takes memory
-;; in proportion to the stack: when memory has run out, the condition is raised again from the guard.
+;; in proportion to the stack: when memory or the stack has run out, the condition is raised again from
+;; the guard.
 (define (%guard body handler)
   ((call/cc
     (lambda (guard-continuation)
       (define (handle condition)
-        (if (out-of-memory-error? condition)
+        (if (%exhaustion? condition)
             (guard-continuation
              (lambda () (handler condition (lambda () (raise-continuable condition)))))
             ((call/cc

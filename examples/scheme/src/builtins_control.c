@@ -109,6 +109,7 @@ PREDICATE(is_error, is_condition(vm, v))
 PREDICATE(is_file_error, is_condition_of(vm, v, CONDITION_FILE))
 PREDICATE(is_read_error, is_condition_of(vm, v, CONDITION_READ))
 PREDICATE(is_memory_error, is_condition_of(vm, v, CONDITION_MEMORY))
+PREDICATE(is_exhaustion, is_condition_of(vm, v, CONDITION_MEMORY) || is_condition_of(vm, v, CONDITION_STACK))
 
 static value error_message(struct vm *vm, value *argv, int argc) {
   (void)argc;
@@ -227,6 +228,7 @@ const struct builtin control_builtins[] = {
     {"file-error?", is_file_error, 1, 1},
     {"read-error?", is_read_error, 1, 1},
     {"out-of-memory-error?", is_memory_error, 1, 1},
+    {"%exhaustion?", is_exhaustion, 1, 1},
     {"error-object-message", error_message, 1, 1},
     {"error-object-irritants", error_irritants, 1, 1},
     {"%exit", exit_, 0, 1},
