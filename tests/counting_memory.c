@@ -68,7 +68,7 @@ static void counting_release(void *context, void *address, size_t bytes) {
 
 void counting_memory_open(counting_memory *memory) {
   memset(memory, 0, sizeof *memory);
-  memory->face = (midden_memory){counting_reserve, counting_commit, counting_decommit, counting_release, memory};
+  memory->face = (midden_memory){counting_reserve, counting_commit, counting_decommit, counting_release, memory, NULL};
 }
 
 void counting_memory_heal(counting_memory *memory) {

@@ -57,6 +57,9 @@ typedef struct midden_memory {
   /* Ends a reservation. */
   void (*release)(void *context, void *address, size_t bytes);
   void *context;
+  /* May be NULL. Says that a usable range is about to be written to for the first time: backing it at once is
+   * cheaper than a page fault for each 4 KiB. It may do less, or nothing; what the range reads stays as it is. */
+  void (*populate)(void *context, void *address, size_t bytes);
 } midden_memory;
 
 /* Receives log lines and reports (one line, no newline at its end) instead of `log`'s target.

@@ -104,52 +104,63 @@ struct span *mdn_central_take_large(struct space *space, struct central *central
   return span;
 }
 
-/* The first granule from `from` on where a free cell starts, or `end`. */
-static size_t next_free(const struct span *span, const uint64_t *alloc, size_t from, size_t end) {
-  for (size_t word = from >> 6; word << 6 < end; word++) {
-    uint64_t bits = span_pattern(span, word) & ~alloc[word] & bits_window(word, from, end);
-    if (bits) return (word << 6) + bits_lowest(bits);
-  }
-  return end;
-}
-
 /* Zeroes what must be of a run that is about to be handed out. */
-static void zero_run(struct span *span, size_t from, size_t to, bool wanted) {
+static inline void zero_run(struct span *span, size_t from, size_t to, bool wanted) {
   size_t zero_from = (size_t)span->zero_from << GRANULE_SHIFT;
-  if (wanted && from < zero_from) memset((void *)(span->start + from), 0, size_minimum(to, zero_from) - from);
+  if (wanted && from < zero_from) {
+    size_t bytes = size_minimum(to, zero_from) - from;
+    uint64_t *words = (uint64_t *)(span->start + from);
+    if (bytes <= 64) { /* a call of memset takes longer */
+      for (size_t i = 0; i < bytes / sizeof *words; i++) words[i] = 0;
+    } else {
+      memset(words, 0, bytes);
+    }
+  }
   if (to > zero_from) span->zero_from = (uint32_t)((to + 15) >> GRANULE_SHIFT);
 }
 
+/* Sets the alloc bits of the cells of a run that begins in word `word` with the cells `bits` of it, and ends
+ * before granule `next`. post: how many cells there are. */
+static size_t set_alloc_bits(const struct span *span, uint64_t *alloc, size_t word, uint64_t bits, size_t next) {
+  size_t cells = 0;
+  for (;;) {
+    if (next >> 6 == word) bits &= bits_below(next);
+    alloc[word] |= bits;
+    cells += bits_count(bits);
+    if (++word << 6 >= next) return cells;
+    bits = span->pattern[word];
+  }
+}
+
+/* On spans with isolated survivors there is a run for every few objects, so this is written for its number of
+ * instructions: each bitmap word is read once, and a run that ends in the word where it starts takes no loop. */
 bool mdn_span_take(struct space *space, struct span *span, size_t most, bool zero, struct run *run) {
   uint64_t *alloc = span_bits(space, span, space->alloc_bits);
-  size_t end = span_end_granule(span);
-  size_t first = next_free(span, alloc, span->position, end);
-  if (first >= end) {
-    span->position = (uint32_t)end;
-    return false;
-  }
-  size_t from = span_cell_offset(span, first);
-  size_t next = bitmap_next(alloc, first, end);
-  size_t to = next == end ? (size_t)span->cells * span->cell_size : span_cell_offset(span, next);
-  size_t cells = span_cell_at(span, to - from);
-  if (cells > most) {
-    cells = most;
-    to = from + most * span->cell_size;
-    next = to >> GRANULE_SHIFT;
-  }
-  if (cells == 1) {
-    bitmap_set(alloc, first);
-  } else {
-    for (size_t word = first >> 6; word << 6 < next; word++) {
-      alloc[word] |= span_pattern(span, word) & bits_window(word, first, next);
+  size_t cell_size = span->cell_size, bytes = span->cells * cell_size, end = bytes >> GRANULE_SHIFT;
+  size_t word = span->position >> 6;
+  uint64_t free, window = bits_from(span->position);
+  for (;; word++, window = ~UINT64_C(0)) {
+    if (word << 6 >= end) {
+      span->position = (uint32_t)end;
+      return false;
     }
+    free = span->pattern[word] & ~alloc[word] & window;
+    if (word == end >> 6) free &= bits_below(end);
+    if (free) break;
   }
+  unsigned lowest = bits_lowest(free);
+  size_t from = span_cell_offset(span, (word << 6) + lowest);
+  uint64_t behind = alloc[word] & bits_from(lowest);
+  size_t next = behind ? (word << 6) + bits_lowest(behind) : bitmap_next(alloc, size_minimum((word + 1) << 6, end), end);
+  if (most < span->cells) next = size_minimum(next, (from + most * cell_size) >> GRANULE_SHIFT);
+  size_t cells = set_alloc_bits(span, alloc, word, free, next), to = from + cells * cell_size;
   span->position = (uint32_t)next;
   span->used += (uint32_t)cells;
   space_touch(space, span);
-  span->central->allocated_cells += cells;
-  span->central->used_cells += cells;
-  span->central->used_bytes += to - from;
+  struct central *central = span->central;
+  central->allocated_cells += cells;
+  central->used_cells += cells;
+  central->used_bytes += to - from;
   zero_run(span, from, to, zero);
   *run = (struct run){(char *)span->start + from, (char *)span->start + to, cells, false};
   return true;

@@ -22,6 +22,7 @@ struct page_heap {
   uint64_t *freed_at;          /* by chunk: when a page of it was last freed, 0 if none is dirty */
   size_t frontier;
   size_t usable;
+  size_t populated;            /* virgin pages below it are backed already */
   size_t limit_pages;          /* pages in use never exceed it; nor do they with the dirty ones, by more than a 16th */
   size_t used_pages;
   size_t dirty_pages;          /* free and backed */
