@@ -8,7 +8,7 @@
 #include "gc/layout.h"
 #include "gc/remembered.h"
 
-#define SLOT_QUEUE 16
+#define SLOT_QUEUE 32
 
 /* The pass. Its visitor comes first; the tracer beside it owns mark stack, portions and pins. */
 struct scavenger {

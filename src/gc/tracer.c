@@ -69,7 +69,7 @@ static void mark_slot(void *tracer, midden_word *slot) { mark_word(tracer, *slot
 struct marker {
   struct tracer *tracer;
   uintptr_t base;
-  size_t extent;
+  size_t eighths; /* the range's extent in 8 bytes */
   const uint64_t *page_map;
   uint64_t *mark_bits;
   const struct kind *kinds;
@@ -80,7 +80,7 @@ ALWAYS_INLINE struct marker marker_load(struct tracer *tracer) {
   mark_entry *entries = tracer->stack.entries;
   return (struct marker){tracer,
                          tracer->base,
-                         tracer->extent,
+                         tracer->extent >> 3,
                          tracer->page_map,
                          tracer->mark_bits,
                          tracer->kinds,
@@ -103,11 +103,27 @@ ALWAYS_INLINE void marker_push(struct marker *marker, mark_entry entry) {
   *marker->top++ = entry;
 }
 
-ALWAYS_INLINE void marker_mark(struct marker *marker, uintptr_t word, bool plain) {
+/* Where an edge leads, in units of 8 bytes from the range's start; out of the range if it is no reference. Rotating
+ * the offset brings low bits that are set to the top, so that one compare tests alignment and range. */
+ALWAYS_INLINE size_t marker_target(const struct marker *marker, uintptr_t word, bool plain) {
+  if (plain) {
+    size_t offset = word - marker->base;
+    return offset >> 3 | offset << 61;
+  }
   size_t offset;
-  uint64_t entry;
-  if (!reference_offset(&marker->tracer->form, plain, marker->base, marker->extent, word, &offset)) return;
-  if (mark_new(marker->mark_bits, marker->page_map, offset, &entry)) marker_push(marker, mark_entry_of(offset, entry));
+  if (!reference_offset(&marker->tracer->form, false, marker->base, marker->eighths << 3, word, &offset)) return SIZE_MAX;
+  return offset >> 3;
+}
+
+ALWAYS_INLINE void marker_mark(struct marker *marker, uintptr_t word, bool plain) {
+  size_t target = marker_target(marker, word, plain);
+  if (target >= marker->eighths) return;
+  uint64_t *marks = &marker->mark_bits[target >> 7];
+  uint64_t bit = UINT64_C(1) << (target >> 1 & 63), seen = *marks;
+  if (seen & bit) return;
+  *marks = seen | bit;
+  uint64_t entry = marker->page_map[target >> (PAGE_SHIFT - 3)];
+  if (!(entry & PAGE_LEAF)) marker_push(marker, mark_entry_of(target << 3, entry));
 }
 
 ALWAYS_INLINE void marker_mark_words(struct marker *marker, const midden_word *first, const midden_word *end,
@@ -174,22 +190,28 @@ ALWAYS_INLINE void prefetch(const struct marker *marker, mark_entry entry) {
 ALWAYS_INLINE void drain(struct tracer *tracer, bool plain) {
   struct marker marker = marker_load(tracer);
   mark_entry queue[TRACER_QUEUE];
-  unsigned head = 0, queued = 0;
+  unsigned oldest = 0, queued = 0;
   for (;;) {
-    while (queued < TRACER_QUEUE && marker.top > marker.bottom) {
-      mark_entry entry = *--marker.top;
-      prefetch(&marker, entry);
-      queue[(head + queued++) % TRACER_QUEUE] = entry;
-    }
-    if (queued == 0) {
+    mark_entry entry;
+    if (marker.top > marker.bottom) {
+      mark_entry next = *--marker.top;
+      prefetch(&marker, next);
+      if (queued < TRACER_QUEUE) {
+        queue[(oldest + queued++) % TRACER_QUEUE] = next;
+        continue;
+      }
+      entry = queue[oldest];
+      queue[oldest] = next;
+    } else if (queued > 0) {
+      entry = queue[oldest];
+      queued--;
+    } else {
       if (tracer->portion_count == 0) break;
       scan_portion(&marker, plain);
       continue;
     }
-    mark_entry next = queue[head];
-    head = (head + 1) % TRACER_QUEUE;
-    queued--;
-    marker_scan(&marker, next, plain);
+    oldest = (oldest + 1) % TRACER_QUEUE;
+    marker_scan(&marker, entry, plain);
   }
   marker_store(&marker);
 }
