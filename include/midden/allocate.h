@@ -36,9 +36,10 @@ struct midden_mutator {
 extern MIDDEN_API const uint8_t midden_class_of_eighth[MIDDEN_SMALL_LOOKUP / 8 + 1];
 extern MIDDEN_API const uint16_t midden_class_size[];
 
-/* The slow paths: refill, collect, grow, report. Use the inlines. */
-MIDDEN_API void *midden_alloc_slow(midden_mutator *mutator, midden_kind kind);
-MIDDEN_API void *midden_alloc_sized_slow(midden_mutator *mutator, midden_kind kind, size_t size);
+/* The slow paths: refill, collect, grow, report. Use the inlines. (They take a kind's fields one by one: passed
+ * as a whole, it would be put together in each inlined allocation, before the test whether it is needed.) */
+MIDDEN_API void *midden_alloc_slow(midden_mutator *mutator, unsigned kind_id, unsigned cursor);
+MIDDEN_API void *midden_alloc_sized_slow(midden_mutator *mutator, unsigned kind_id, unsigned cursor, size_t size);
 
 /* Allocates an object of a fixed-size kind.
  * post: `shape.size` bytes or more, zeroed (unless MIDDEN_KIND_UNZEROED), aligned to 8 or to the
@@ -51,7 +52,7 @@ static inline void *midden_alloc(midden_mutator *mutator, midden_kind kind) {
     cursor->next = cell + kind.cell_size;
     return cell;
   }
-  return midden_alloc_slow(mutator, kind);
+  return midden_alloc_slow(mutator, kind.id, kind.cursor);
 }
 
 /* Allocates an object of `size` bytes of a variable-size kind (or of a fixed-size kind, if its size
@@ -69,7 +70,7 @@ static inline void *midden_alloc_sized(midden_mutator *mutator, midden_kind kind
       return cell;
     }
   }
-  return midden_alloc_sized_slow(mutator, kind, size);
+  return midden_alloc_sized_slow(mutator, kind.id, kind.cursor, size);
 }
 
 /* The write barrier: what a generational heap must know of stores into old objects. One test when the

@@ -173,7 +173,7 @@ static midden_status walk_heap(midden_heap *heap, midden_error *error) {
 }
 
 midden_status midden_verify(midden_heap *heap, midden_error *error) {
-  if (mdn_heap_enter(heap) != MIDDEN_OK) {
+  if (heap_enter(heap) != MIDDEN_OK) {
     return mdn_error(error, MIDDEN_MISUSE, "midden_verify: not an open heap of this thread, or inside a collection");
   }
   mdn_heap_flush(heap);

@@ -35,7 +35,7 @@ static bool take_or_collect(struct mutator *mutator, struct central *central, si
   return false;
 }
 
-static bool take_run(struct mutator *mutator, struct central *central, size_t size, void *taken) {
+static inline bool take_run(struct mutator *mutator, struct central *central, size_t size, void *taken) {
   (void)size;
   /* Under stress a run is one cell, so that every allocation comes through here. */
   size_t most = mutator->heap->config.stress == MIDDEN_STRESS_OFF ? SIZE_MAX : 1;
@@ -45,7 +45,7 @@ static bool take_run(struct mutator *mutator, struct central *central, size_t si
 static void *refill(struct mutator *mutator, struct central *central, midden_cursor *cursor) {
   midden_heap *heap = mutator->heap;
   struct run run;
-  if (!take_or_collect(mutator, central, 0, take_run, &run)) return NULL;
+  if (!take_run(mutator, central, 0, &run) && !take_or_collect(mutator, central, 0, take_run, &run)) return NULL;
   core_activate(&heap->core, central);
   heap->figures.refills++;
   heap->figures.page_heap_refills += run.new_span;
@@ -96,7 +96,7 @@ static void *allocate_large(struct mutator *mutator, struct central *central, si
 }
 
 /* The kind of a handle, or NULL and the mutator's status if the call may not go on. */
-static const struct kind *enter(midden_mutator *face, midden_kind handle) {
+static const struct kind *enter(midden_mutator *face, unsigned kind_id, unsigned cursor) {
   struct mutator *mutator = mutator_of(face);
   midden_heap *heap = mutator->heap;
   if (mutator_enter(face) != MIDDEN_OK) {
@@ -104,8 +104,8 @@ static const struct kind *enter(midden_mutator *face, midden_kind handle) {
     return NULL;
   }
   const struct kind_table *table = &heap->core.kinds;
-  const struct kind *kind = handle.id > 0 && handle.id < table->count ? &table->kinds[handle.id] : NULL;
-  if (!kind || kind->cursor != handle.cursor) {
+  const struct kind *kind = kind_id > 0 && kind_id < table->count ? &table->kinds[kind_id] : NULL;
+  if (!kind || kind->cursor != cursor) {
     mutator->last_status = MIDDEN_BAD_ARGUMENT;
     return NULL;
   }
@@ -117,20 +117,22 @@ void midden_written_slow(midden_mutator *face, const void *object, const void *f
   if (count > 0) mdn_remember(core, (uintptr_t)object, (uintptr_t)first, count * sizeof(midden_word));
 }
 
-void *midden_alloc_slow(midden_mutator *face, midden_kind handle) {
+void *midden_alloc_slow(midden_mutator *face, unsigned kind_id, unsigned cursor) {
   struct mutator *mutator = mutator_of(face);
-  const struct kind *kind = enter(face, handle);
+  const struct kind *kind = enter(face, kind_id, cursor);
   if (!kind) return NULL;
   if (!kind->fixed_size) return fail(mutator, MIDDEN_BAD_ARGUMENT);
   if (kind->first_class == SIZE_CLASS_LARGE) return allocate_large(mutator, kind->centrals, kind->size);
   return allocate_small(mutator, kind->centrals);
 }
 
-void *midden_alloc_sized_slow(midden_mutator *face, midden_kind handle, size_t size) {
+void *midden_alloc_sized_slow(midden_mutator *face, unsigned kind_id, unsigned cursor, size_t size) {
   struct mutator *mutator = mutator_of(face);
-  const struct kind *kind = enter(face, handle);
+  const struct kind *kind = enter(face, kind_id, cursor);
   if (!kind) return NULL;
-  if (kind->fixed_size) return size <= kind->size ? midden_alloc(face, handle) : fail(mutator, MIDDEN_BAD_ARGUMENT);
+  if (kind->fixed_size) {
+    return size <= kind->size ? midden_alloc_slow(face, kind_id, cursor) : fail(mutator, MIDDEN_BAD_ARGUMENT);
+  }
   void *cell;
   if (size <= SIZE_CLASS_LARGEST) {
     cell = allocate_small(mutator, kind_central(kind, mdn_class_of_aligned(size, kind->alignment)));

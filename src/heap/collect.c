@@ -10,11 +10,6 @@
 /* Free pages that were not reused for this long go back to the system at the next collection. */
 #define RETURN_DELAY_NS UINT64_C(500000000)
 
-midden_status mdn_heap_enter(const midden_heap *heap) {
-  if (!heap_valid(heap) || heap->collecting || heap->thread != mdn_os_thread()) return MIDDEN_MISUSE;
-  return MIDDEN_OK;
-}
-
 void mdn_heap_flush(midden_heap *heap) {
   size_t bytes = mdn_core_flush(&heap->core);
   heap->pacing.allocated -= size_minimum(bytes, heap->pacing.allocated);

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "base/os.h"
 #include "gc/collector.h"
 #include "gc/core.h"
 #include "midden/config.h"
@@ -71,18 +72,21 @@ struct midden_heap {
 static inline bool heap_valid(const midden_heap *heap) { return heap && heap->signature == HEAP_SIGNATURE; }
 
 /* Whether the caller may use the heap now. post: MIDDEN_OK or MISUSE. */
-midden_status mdn_heap_enter(const midden_heap *heap);
+static inline midden_status heap_enter(const midden_heap *heap) {
+  if (!heap_valid(heap) || heap->collecting || heap->thread != mdn_os_thread()) return MIDDEN_MISUSE;
+  return MIDDEN_OK;
+}
 
 /* The same for a mutator, detached ones included. */
 static inline midden_status mutator_enter(const midden_mutator *face) {
   if (!face || face->signature != MUTATOR_SIGNATURE) return MIDDEN_MISUSE;
-  return mdn_heap_enter(mutator_of(face)->heap);
+  return heap_enter(mutator_of(face)->heap);
 }
 
 /* Gives the unused rests of runs back, outside a collection. */
 void mdn_heap_flush(midden_heap *heap);
 
-/* Collects. May be called from anywhere that mdn_heap_enter allows. */
+/* Collects. May be called from anywhere that heap_enter allows. */
 midden_status mdn_heap_collect(midden_heap *heap, enum cause cause, bool minor);
 
 /* When that was not enough: collects with the collector's last resort. post: UNSUPPORTED if it has none. */

@@ -6,7 +6,7 @@
 static const midden_kind NO_KIND = {0, 0, 1};
 
 midden_kind midden_kind_define(midden_heap *heap, const midden_shape *shape, midden_error *error) {
-  if (mdn_heap_enter(heap) != MIDDEN_OK) {
+  if (heap_enter(heap) != MIDDEN_OK) {
     mdn_error(error, MIDDEN_MISUSE, "midden_kind_define: not an open heap of this thread, or inside a collection");
     return NO_KIND;
   }
@@ -36,7 +36,7 @@ const char *midden_kind_name(const midden_heap *heap, uint16_t kind_id) {
 }
 
 void *midden_object_at(midden_heap *heap, const void *address) {
-  if (mdn_heap_enter(heap) != MIDDEN_OK) return NULL;
+  if (heap_enter(heap) != MIDDEN_OK) return NULL;
   const struct core *core = &heap->core;
   uintptr_t cell = mdn_space_cell_at(&core->space, (uintptr_t)address);
   if (!cell) return NULL;

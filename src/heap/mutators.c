@@ -59,7 +59,7 @@ static void retire_mutator(struct mutator *mutator) {
 }
 
 midden_mutator *midden_attach(midden_heap *heap, const void *stack_bottom, midden_error *error) {
-  if (mdn_heap_enter(heap) != MIDDEN_OK) {
+  if (heap_enter(heap) != MIDDEN_OK) {
     mdn_error(error, MIDDEN_MISUSE, "midden_attach: not an open heap of this thread, or inside a collection");
     return NULL;
   }

@@ -106,7 +106,7 @@ midden_status midden_heap_open(const midden_config *config, midden_heap **result
 
 midden_status midden_heap_close(midden_heap *heap) {
   if (!heap) return MIDDEN_OK;
-  midden_status status = mdn_heap_enter(heap);
+  midden_status status = heap_enter(heap);
   if (status != MIDDEN_OK) return status;
   while (heap->core.mutators) midden_detach(&heap->core.mutators->face);
   mdn_mutators_release(heap);

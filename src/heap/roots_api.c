@@ -2,7 +2,7 @@
 #include "heap/heap.h"
 
 static midden_status add_root(midden_heap *heap, struct root root) {
-  if (mdn_heap_enter(heap) != MIDDEN_OK) return MIDDEN_MISUSE;
+  if (heap_enter(heap) != MIDDEN_OK) return MIDDEN_MISUSE;
   return mdn_registry_add(&heap->core.registry, &heap->core.arena, root);
 }
 
@@ -24,12 +24,12 @@ midden_status midden_root_scanner_add(midden_heap *heap, midden_scan_function sc
 }
 
 midden_status midden_root_remove(midden_heap *heap, const void *first) {
-  if (mdn_heap_enter(heap) != MIDDEN_OK) return MIDDEN_MISUSE;
+  if (heap_enter(heap) != MIDDEN_OK) return MIDDEN_MISUSE;
   return mdn_registry_remove(&heap->core.registry, first);
 }
 
 midden_status midden_root_scanner_remove(midden_heap *heap, midden_scan_function scan, void *context) {
-  if (mdn_heap_enter(heap) != MIDDEN_OK) return MIDDEN_MISUSE;
+  if (heap_enter(heap) != MIDDEN_OK) return MIDDEN_MISUSE;
   return mdn_registry_remove_scanner(&heap->core.registry, scan, context);
 }
 

@@ -85,6 +85,6 @@ void midden_statistics_read(midden_heap *heap, midden_statistics *result) {
 }
 
 size_t midden_trim(midden_heap *heap) {
-  if (mdn_heap_enter(heap) != MIDDEN_OK) return 0;
+  if (heap_enter(heap) != MIDDEN_OK) return 0;
   return mdn_space_return(&heap->core.space, UINT64_MAX, true) << PAGE_SHIFT;
 }
