@@ -33,6 +33,7 @@
 #include "heap/pacing.c"
 #include "heap/roots_api.c"
 #include "heap/statistics.c"
+#include "debug/barriers.c"
 #include "debug/verify.c"
 #include "roots/registers_builtin.c"
 #include "gc/collector_none.c"

@@ -1,11 +1,24 @@
 /* Conformance: generations. A minor collection keeps what old objects refer to since a store with the write
  * barrier, frees young garbage, and may leave old garbage; a full one frees that too. */
+#include <stdio.h>
 #include <string.h>
 
 #include "counting_memory.h"
 #include "harness.h"
 
 enum { TARGET_BYTES = 48 };
+
+/* What a heap reported last. */
+typedef struct reports {
+  size_t count;
+  char last[512];
+} reports;
+
+static void reports_take(void *context, const char *line) {
+  reports *seen = context;
+  seen->count++;
+  snprintf(seen->last, sizeof seen->last, "%s", line);
+}
 
 static void minor(world *here) { ck_assert_int_eq(midden_collect(here->mutator, MIDDEN_MINOR), MIDDEN_OK); }
 
@@ -262,6 +275,100 @@ START_TEST(stores_that_cannot_be_remembered) {
 }
 END_TEST
 
+static void expect_missed(world *here, const char *old, const char *place, const char *young) {
+  midden_error error = {MIDDEN_OK, ""};
+  ck_assert_int_eq(midden_verify(here->heap, &error), MIDDEN_CORRUPT);
+  ck_assert_msg(strstr(error.message, "missed write barrier") && strstr(error.message, old) &&
+                    strstr(error.message, place) && strstr(error.message, young),
+                "\"%s\" does not name %s, %s and %s", error.message, old, place, young);
+}
+
+static void expect_none_missed(world *here) {
+  midden_error error = {MIDDEN_OK, ""};
+  ck_assert_msg(midden_verify(here->heap, &error) == MIDDEN_OK, "%s", error.message);
+}
+
+/* A store without the barrier is named, whatever the layout, though the young object has another root too; the
+ * barrier said late makes it good. */
+START_TEST(missed_barriers_are_named) {
+  world here;
+  world_open(&here, _i, NULL);
+  const midden_shape shapes[] = {
+      {.name = "all", .size = 64, .refs = MIDDEN_REFS_ALL},
+      {.name = "bitmap", .size = 64, .refs = MIDDEN_REFS_BITMAP, .bitmap = 0xff},
+      {.name = "elements", .refs = MIDDEN_REFS_ELEMENTS, .element_size = 8, .element_bitmap = 1},
+      {.name = "traced", .refs = MIDDEN_REFS_TRACE, .trace = trace_all},
+  };
+  for (size_t s = 0; s < COUNT_OF(shapes); s++) {
+    midden_kind kind = define(&here, &shapes[s]);
+    here.slots[s] = (uintptr_t)midden_alloc_sized(here.mutator, kind, 64);
+    ck_assert_uint_ne(here.slots[s], 0);
+  }
+  world_collect(&here);
+  here.slots[10] = (uintptr_t)world_leaf(&here, TARGET_BYTES, 1);
+  expect_none_missed(&here);
+  for (size_t s = 0; s < COUNT_OF(shapes); s++) {
+    midden_word *old = (midden_word *)here.slots[s];
+    old[3] = here.slots[10];
+    expect_missed(&here, shapes[s].name, "offset 24", "leaf");
+    midden_written(here.mutator, old, &old[3], 1);
+    expect_none_missed(&here);
+    midden_word *remembered = old; /* from another old object to a remembered one: both are old */
+    midden_word *other = (midden_word *)here.slots[(s + 1) % COUNT_OF(shapes)];
+    other[5] = (midden_word)remembered;
+    expect_none_missed(&here);
+  }
+  minor(&here);
+  expect_none_missed(&here);
+  world_close(&here);
+}
+END_TEST
+
+/* Of a large array only the parts said to be written are scanned: a store into another part is missed. */
+START_TEST(missed_barriers_of_large_objects_are_named) {
+  world here;
+  world_open(&here, _i, NULL);
+  enum { COUNT = 20000 };
+  here.slots[0] = (uintptr_t)world_vector(&here, COUNT);
+  world_collect(&here);
+  here.slots[1] = (uintptr_t)world_leaf(&here, TARGET_BYTES, 1);
+  vector *all = (vector *)here.slots[0];
+  midden_store_word(here.mutator, all, &all->elements[100], here.slots[1]);
+  expect_none_missed(&here);
+  all->elements[15000] = here.slots[1];
+  char place[40];
+  snprintf(place, sizeof place, "offset %zu", (size_t)((char *)&all->elements[15000] - (char *)all));
+  expect_missed(&here, "vector", place, "leaf");
+  midden_written(here.mutator, all, &all->elements[15000], 1);
+  expect_none_missed(&here);
+  world_close(&here);
+}
+END_TEST
+
+/* With verify=before the collection that would have lost the object is not made, and says so. */
+START_TEST(a_missed_barrier_stops_the_collection) {
+  midden_config config = combination_config(_i);
+  config.verify = MIDDEN_VERIFY_BEFORE;
+  reports seen;
+  config.report = reports_take;
+  config.report_context = &seen;
+  seen = (reports){0, ""};
+  world here;
+  world_open_config(&here, _i, &config);
+  here.slots[0] = (uintptr_t)world_pair(&here);
+  world_collect(&here);
+  pair *young = world_pair(&here), *old = (pair *)here.slots[0];
+  old->cdr = (midden_word)young;
+  ck_assert_int_eq(midden_collect(here.mutator, MIDDEN_MINOR), MIDDEN_CORRUPT);
+  ck_assert_msg(strstr(seen.last, "missed write barrier") != NULL, "reported: %s", seen.last);
+  ck_assert_ptr_eq((void *)old->cdr, (void *)young); /* nothing has moved */
+  midden_written(here.mutator, old, &old->cdr, 1);
+  minor(&here);
+  ck_assert_uint_ne(((const pair *)here.slots[0])->cdr, 0);
+  world_close(&here);
+}
+END_TEST
+
 int main(void) {
   const test_entry tests[] = {
       {old_objects_keep_young_ones, GENERATIONAL},
@@ -273,6 +380,9 @@ int main(void) {
       {the_nursery_sets_the_pace, GENERATIONAL | CALM},
       {stress_makes_both, GENERATIONAL | STRESSED},
       {stores_that_cannot_be_remembered, GENERATIONAL | CALM},
+      {missed_barriers_are_named, GENERATIONAL | CALM},
+      {missed_barriers_of_large_objects_are_named, GENERATIONAL | CALM},
+      {a_missed_barrier_stops_the_collection, GENERATIONAL | CALM},
   };
   return run_combinations("generational", tests, COUNT_OF(tests));
 }

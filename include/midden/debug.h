@@ -8,7 +8,9 @@
 MIDDEN_BEGIN_DECLARATIONS
 
 /* Walks the whole heap: every reference in every object and precise root points to the start of an
- * allocated cell; marks, pins, span lists, page map and counters agree.
+ * allocated cell; marks, pins, span lists, page map and counters agree. In a generational heap also that no
+ * write barrier was missed: an old object that was given a reference to one allocated since the last
+ * collection, without midden_store or midden_written, is named with the slot's offset and both kinds.
  * post: MIDDEN_OK; or CORRUPT and *error (may be NULL) names the first broken invariant and the object;
  * MISUSE from inside a collection. Does not collect or move. */
 MIDDEN_API midden_status midden_verify(midden_heap *heap, midden_error *error);

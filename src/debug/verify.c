@@ -1,7 +1,8 @@
 /* The verifier: walks the whole heap and names the first broken invariant.
  *
- * Runs must be flushed, so that alloc bits are exact. It reads only. */
+ * Runs must be flushed, so that alloc bits are exact. It changes nothing. */
 #include "base/error.h"
+#include "debug/barriers.h"
 #include "debug/hooks.h"
 #include "gc/layout.h"
 #include "heap/heap.h"
@@ -167,6 +168,7 @@ static midden_status walk_heap(midden_heap *heap, midden_error *error) {
   }
   check_pages(&walk, pages);
   mdn_core_visit_precise(&heap->core, &walk.visitor);
+  if (!failed(&walk)) mdn_barriers_check(&heap->core, &walk.error);
   heap->figures.verifications++;
   if (failed(&walk) && error) *error = walk.error;
   return walk.error.status;
