@@ -36,7 +36,7 @@ __attribute__((no_sanitize("address"))) static void listen_ambiguous(midden_visi
 
 static void start(listener *here) {
   memset(here, 0, sizeof *here);
-  here->visitor = (midden_visitor){listen_edge, listen_pinned, listen_range, listen_ambiguous};
+  here->visitor = (midden_visitor){listen_edge, listen_pinned, listen_range, listen_ambiguous, NULL, NULL};
 }
 
 static counting_memory memory;

@@ -10,13 +10,21 @@ MIDDEN_BEGIN_DECLARATIONS
 typedef struct midden_heap midden_heap;
 typedef struct midden_visitor midden_visitor;
 
+/* When a weak reference gives up its object (weak.h has the order of a collection's end). */
+typedef enum midden_weak {
+  MIDDEN_WEAK_SHORT = 0, /* when it is unreachable, before its finalizers are queued */
+  MIDDEN_WEAK_LONG       /* when it is unreachable after that: it survives resurrection */
+} midden_weak;
+
 /* What a host's trace function and root scanners call for what they hold. The same functions
- * serve marking, moving and verifying; call them through the inlines below. */
+ * serve marking, moving and verifying; call them through the inlines below and in weak.h. */
 struct midden_visitor {
   void (*edge)(midden_visitor *visitor, midden_word *slot);
   void (*pinned)(midden_visitor *visitor, uintptr_t word);
   void (*range)(midden_visitor *visitor, midden_word *first, size_t count);
   void (*ambiguous)(midden_visitor *visitor, const midden_word *first, size_t count);
+  void (*weak)(midden_visitor *visitor, midden_word *slot, midden_word *companion, midden_weak strength);
+  void (*ephemeron)(midden_visitor *visitor, midden_word *key, midden_word *value);
 };
 
 /* Visits the slot that holds a reference (tagged as the heap's configuration says, or not a
@@ -59,8 +67,19 @@ typedef enum midden_layout {
   MIDDEN_REFS_ELEMENTS,  /* .size bytes described by .bitmap, then elements of .element_size bytes
                             each described by .element_bitmap; objects are variable in size */
   MIDDEN_REFS_AMBIGUOUS, /* every word may point to, into or past an object, which it pins */
-  MIDDEN_REFS_TRACE      /* .trace is called */
+  MIDDEN_REFS_TRACE,     /* .trace is called */
+  MIDDEN_REFS_WEAK,      /* .size bytes, in which .bitmap has the strong references and .weak_bitmap the weak
+                            ones, then words that each are a weak reference; objects are variable in size */
+  MIDDEN_REFS_PAIRS      /* .size bytes as for MIDDEN_REFS_WEAK, then pairs of words, key and value, of the
+                            weakness .pairs; objects are variable in size */
 } midden_layout;
+
+/* What is weak in the pairs of a weak table. */
+typedef enum midden_pairs {
+  MIDDEN_PAIRS_EPHEMERON = 0, /* the key; the value is held as long as the key is reachable otherwise */
+  MIDDEN_PAIRS_WEAK_VALUE,    /* the value; the key is held */
+  MIDDEN_PAIRS_WEAK_BOTH      /* both: neither is held */
+} midden_pairs;
 
 enum {
   MIDDEN_KIND_PINNED = 1,     /* objects of this kind never move */
@@ -72,15 +91,18 @@ enum {
 typedef struct midden_shape {
   const char *name;        /* for reports; copied */
   size_t size;             /* bytes of a fixed-size object; 0: midden_alloc_sized decides;
-                              MIDDEN_REFS_ELEMENTS: bytes of the fixed part, may be 0 */
+                              ELEMENTS, WEAK, PAIRS: bytes of the fixed part, may be 0 */
   midden_layout refs;
-  uint64_t bitmap;         /* BITMAP: bits of words past .size are ignored; ELEMENTS: the fixed part */
+  uint64_t bitmap;         /* BITMAP: bits of words past .size are ignored; ELEMENTS, WEAK, PAIRS: the fixed part */
   size_t element_size;     /* ELEMENTS: a multiple of 8, 8 to 512 */
   uint64_t element_bitmap; /* ELEMENTS */
   midden_trace_function trace; /* TRACE */
   void *trace_context;         /* TRACE: passed along */
   size_t alignment;        /* 0, 8 or 16 bytes; 0 means 8 */
   unsigned flags;          /* MIDDEN_KIND_... */
+  uint64_t weak_bitmap;    /* WEAK, PAIRS: the weak references in the fixed part */
+  midden_weak weak;        /* WEAK: of all its weak references; PAIRS: of those of weak_bitmap */
+  midden_pairs pairs;      /* PAIRS */
 } midden_shape;
 
 /* A kind as allocation wants it: small enough for a register. The fields are the library's. */

@@ -28,5 +28,6 @@
 #include "midden/roots.h"
 #include "midden/statistics.h"
 #include "midden/status.h"
+#include "midden/weak.h"
 
 #endif

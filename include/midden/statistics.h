@@ -49,6 +49,13 @@ typedef struct midden_statistics {
   uint64_t last_pause_ns;
   uint64_t verifications;         /* heap walks made by verify= and midden_verify */
   uint64_t pages_returned;        /* pages given back to the operating system, ever */
+
+  /* Liveness, summed over collections. */
+  uint64_t weak_cleared;          /* weak references cleared; a pair of a weak table counts once */
+  uint64_t weak_kept;             /* weak references and ephemerons taken for strong, because memory was refused */
+  uint64_t ephemerons_visited;    /* times that an ephemeron was looked at */
+  uint64_t ephemerons_cleared;
+  uint64_t ephemeron_iterations;  /* times that they were gone through again and again, because memory was refused */
 } midden_statistics;
 
 /* Fills *statistics. Does not collect. Owner thread. Cost: proportional to the number of kinds. */

@@ -84,6 +84,17 @@ static void barrier_pinned(midden_visitor *visitor, uintptr_t word) {
   check_target(walk, mdn_space_cell_at(&core->space, core->space.base + offset), NULL, word);
 }
 
+/* A minor collection visits weak slots of an old object only if it is in the remembered set, too. */
+static void barrier_weak(midden_visitor *visitor, midden_word *slot, midden_word *companion, midden_weak strength) {
+  (void)companion, (void)strength;
+  check_barrier_slot(visitor, slot);
+}
+
+static void barrier_ephemeron(midden_visitor *visitor, midden_word *key, midden_word *value) {
+  check_barrier_slot(visitor, key);
+  check_barrier_slot(visitor, value);
+}
+
 /* Words that are references only perhaps accuse nobody. */
 static void barrier_ambiguous(midden_visitor *visitor, const midden_word *first, size_t count) {
   (void)visitor, (void)first, (void)count;
@@ -117,7 +128,8 @@ static void check_old_cells(struct barrier_walk *walk, struct span *span) {
 
 midden_status mdn_barriers_check(const struct core *core, midden_error *error) {
   if (!core->generational || core->remembered.overflowed) return MIDDEN_OK;
-  struct barrier_walk walk = {.visitor = {barrier_edge, barrier_pinned, barrier_range, barrier_ambiguous},
+  struct barrier_walk walk = {.visitor = {barrier_edge, barrier_pinned, barrier_range, barrier_ambiguous, barrier_weak,
+                                          barrier_ephemeron},
                               .core = core,
                               .error = error};
   flag_remembered(core, true);

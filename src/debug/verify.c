@@ -63,6 +63,15 @@ static void verify_range(midden_visitor *visitor, midden_word *first, size_t cou
 static void verify_pinned(midden_visitor *visitor, uintptr_t word) {
   check_word((struct walk *)visitor, word, NULL);
 }
+/* What a weak slot refers to is alive, as for any other slot: or else it would have been cleared. */
+static void verify_weak(midden_visitor *visitor, midden_word *slot, midden_word *companion, midden_weak strength) {
+  (void)companion, (void)strength;
+  check_slot(visitor, slot);
+}
+static void verify_ephemeron(midden_visitor *visitor, midden_word *key, midden_word *value) {
+  check_slot(visitor, key);
+  check_slot(visitor, value);
+}
 static void verify_ambiguous(midden_visitor *visitor, const midden_word *first, size_t count) {
   (void)visitor, (void)first, (void)count; /* any word is allowed */
 }
@@ -161,7 +170,9 @@ static void check_pages(struct walk *walk, size_t pages_in_spans) {
 
 static midden_status walk_heap(midden_heap *heap, midden_error *error) {
   struct walk walk = {
-      .visitor = {verify_edge, verify_pinned, verify_range, verify_ambiguous}, .heap = heap, .core = &heap->core};
+      .visitor = {verify_edge, verify_pinned, verify_range, verify_ambiguous, verify_weak, verify_ephemeron},
+      .heap = heap,
+      .core = &heap->core};
   size_t pages = 0;
   for (struct central *central = heap->core.active; central; central = central->next_active) {
     pages += check_list(&walk, central);

@@ -13,6 +13,7 @@ void mdn_core_visit_ambiguous(const struct collection *collection, midden_visito
 
 void mdn_core_visit_precise(struct core *core, midden_visitor *visitor) {
   mdn_registry_visit_precise(&core->registry, visitor);
+  mdn_weak_slots_visit(&core->weak.registered, visitor);
   for (struct mutator *mutator = core->mutators; mutator; mutator = mutator->next) {
     mdn_frames_visit(mutator->face.frames, visitor);
     mdn_stacks_visit_frames(&mutator->stacks, visitor);

@@ -2,9 +2,11 @@
 #ifndef MIDDEN_GC_CORE_H
 #define MIDDEN_GC_CORE_H
 
+#include "gc/ephemeron.h"
 #include "gc/kinds.h"
 #include "gc/reference.h"
 #include "gc/tracer.h"
+#include "gc/weak.h"
 #include "midden/statistics.h"
 #include "roots/handles.h"
 #include "roots/registry.h"
@@ -32,6 +34,7 @@ static inline struct mutator *mutator_of(const midden_mutator *face) {
 /* What collections count, ever; see midden_statistics for the meanings. */
 struct core_figures {
   uint64_t objects_moved, bytes_moved, objects_pinned, marked_in_place, mark_stack_rescans, objects_remembered;
+  uint64_t weak_cleared, weak_kept, ephemerons_visited, ephemerons_cleared, ephemeron_iterations;
   size_t live_objects, live_bytes; /* after the last collection */
 };
 
@@ -58,6 +61,8 @@ struct core {
   bool no_room;              /* in this collection, no span could be had for copies */
   bool generational;         /* minor collections happen, and the write barrier is on */
   struct remembered remembered;
+  struct weak weak;
+  struct ephemerons ephemerons;
   struct span *pinned;       /* spans with pins, during a collection */
   struct core_figures figures;
 };

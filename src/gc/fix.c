@@ -34,9 +34,22 @@ static void fix_ambiguous(midden_visitor *visitor, const midden_word *first, siz
   (void)visitor, (void)first, (void)count;
 }
 
+/* Weak slots hold live objects now, or were cleared. */
+static void fix_weak(midden_visitor *visitor, midden_word *slot, midden_word *companion, midden_weak strength) {
+  (void)companion, (void)strength;
+  add((struct fixer *)visitor, slot);
+}
+static void fix_ephemeron(midden_visitor *visitor, midden_word *key, midden_word *value) {
+  add((struct fixer *)visitor, key);
+  add((struct fixer *)visitor, value);
+}
+
 bool mdn_fixer_open(struct fixer *fixer, struct core *core, forward_function forward) {
   *fixer = (struct fixer){
-      .visitor = {fix_edge, fix_pinned, fix_range, fix_ambiguous}, .core = core, .forward = forward, .counting = true};
+      .visitor = {fix_edge, fix_pinned, fix_range, fix_ambiguous, fix_weak, fix_ephemeron},
+      .core = core,
+      .forward = forward,
+      .counting = true};
   mdn_core_visit_precise(core, &fixer->visitor);
   void *fixes = NULL;
   size_t roots = fixer->count;

@@ -5,15 +5,37 @@
 
 #include "base/error.h"
 
-static midden_status check_elements(const midden_shape *shape, midden_error *error) {
-  if (shape->refs != MIDDEN_REFS_ELEMENTS) {
-    if (shape->element_size != 0) {
-      return mdn_error(error, MIDDEN_BAD_ARGUMENT, "kind %s: element_size is for MIDDEN_REFS_ELEMENTS only",
-                       shape->name);
-    }
-    return MIDDEN_OK;
+/* Layouts of which .size is the fixed part. */
+static bool has_fixed_part(const midden_shape *shape) {
+  return shape->refs == MIDDEN_REFS_ELEMENTS || shape->refs == MIDDEN_REFS_WEAK || shape->refs == MIDDEN_REFS_PAIRS;
+}
+
+static midden_status check_weak(const midden_shape *shape, midden_error *error) {
+  if (shape->refs != MIDDEN_REFS_WEAK && shape->refs != MIDDEN_REFS_PAIRS && (shape->weak_bitmap || shape->weak)) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT,
+                     "kind %s: weak and weak_bitmap are for MIDDEN_REFS_WEAK and MIDDEN_REFS_PAIRS only", shape->name);
   }
-  if (shape->element_size % 8 != 0 || shape->element_size < 8 || shape->element_size > 512) {
+  if (shape->refs != MIDDEN_REFS_PAIRS && shape->pairs) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "kind %s: pairs is for MIDDEN_REFS_PAIRS only", shape->name);
+  }
+  if ((unsigned)shape->weak > MIDDEN_WEAK_LONG || (unsigned)shape->pairs > MIDDEN_PAIRS_WEAK_BOTH) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "kind %s: weak is %u and pairs is %u, and one of them is no such thing",
+                     shape->name, (unsigned)shape->weak, (unsigned)shape->pairs);
+  }
+  if (shape->bitmap & shape->weak_bitmap) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "kind %s: a word is both in bitmap and in weak_bitmap", shape->name);
+  }
+  return MIDDEN_OK;
+}
+
+static midden_status check_elements(const midden_shape *shape, midden_error *error) {
+  if (shape->refs != MIDDEN_REFS_ELEMENTS && shape->element_size != 0) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "kind %s: element_size is for MIDDEN_REFS_ELEMENTS only", shape->name);
+  }
+  if (!has_fixed_part(shape)) return MIDDEN_OK;
+  if (shape->refs != MIDDEN_REFS_ELEMENTS) {
+    /* their elements are words, or pairs of words */
+  } else if (shape->element_size % 8 != 0 || shape->element_size < 8 || shape->element_size > 512) {
     return mdn_error(error, MIDDEN_BAD_ARGUMENT, "kind %s: element_size is %zu; it must be a multiple of 8, 8 to 512",
                      shape->name, shape->element_size);
   }
@@ -29,7 +51,7 @@ midden_status mdn_shape_check(const midden_shape *shape, midden_error *error) {
   if (!shape || !shape->name || !*shape->name) {
     return mdn_error(error, MIDDEN_BAD_ARGUMENT, "a kind needs a shape with a name");
   }
-  if ((unsigned)shape->refs > MIDDEN_REFS_TRACE) {
+  if ((unsigned)shape->refs > MIDDEN_REFS_PAIRS) {
     return mdn_error(error, MIDDEN_BAD_ARGUMENT, "kind %s: refs is %u, which is no layout", shape->name,
                      (unsigned)shape->refs);
   }
@@ -57,7 +79,8 @@ midden_status mdn_shape_check(const midden_shape *shape, midden_error *error) {
     return mdn_error(error, MIDDEN_BAD_ARGUMENT, "kind %s: size %zu is more than any heap holds", shape->name,
                      shape->size);
   }
-  return check_elements(shape, error);
+  midden_status status = check_weak(shape, error);
+  return status == MIDDEN_OK ? check_elements(shape, error) : status;
 }
 
 static uint64_t cut_bitmap(uint64_t bitmap, size_t bytes) {
@@ -81,7 +104,7 @@ static void describe_central(struct central *central, const struct kind *kind, u
 }
 
 static struct kind describe(const midden_shape *shape, uint16_t id, uint16_t cursor) {
-  bool elements = shape->refs == MIDDEN_REFS_ELEMENTS;
+  bool elements = has_fixed_part(shape);
   struct kind kind = {
       .layout = (uint8_t)shape->refs,
       .movable = !(shape->flags & MIDDEN_KIND_PINNED),
@@ -91,6 +114,9 @@ static struct kind describe(const midden_shape *shape, uint16_t id, uint16_t cur
       .flags = shape->flags,
       .bitmap = cut_bitmap(shape->bitmap, shape->size > 0 || elements ? shape->size : 512),
       .element_bitmap = cut_bitmap(shape->element_bitmap, shape->element_size),
+      .weak_bitmap = cut_bitmap(shape->weak_bitmap, shape->size),
+      .weak = shape->weak,
+      .pairs = shape->pairs,
       .fixed_bytes = elements ? (uint32_t)shape->size : 0,
       .element_bytes = (uint32_t)shape->element_size,
       .size = elements ? 0 : shape->size,
@@ -98,7 +124,7 @@ static struct kind describe(const midden_shape *shape, uint16_t id, uint16_t cur
       .trace = shape->trace,
       .trace_context = shape->trace_context,
   };
-  if (elements) kind.elements_all = kind.element_bitmap == cut_bitmap(~UINT64_C(0), shape->element_size);
+  if (shape->refs == MIDDEN_REFS_ELEMENTS) kind.elements_all = kind.element_bitmap == cut_bitmap(~UINT64_C(0), shape->element_size);
   if (kind.fixed_size) {
     kind.first_class = (uint8_t)(shape->size <= SIZE_CLASS_LARGEST ? mdn_class_of_aligned(shape->size, kind.alignment)
                                                                   : SIZE_CLASS_LARGE);

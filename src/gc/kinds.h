@@ -19,6 +19,9 @@ struct kind {
   uint32_t flags;
   uint64_t bitmap;         /* references in the fixed part; cut to its size */
   uint64_t element_bitmap; /* cut to the element */
+  uint64_t weak_bitmap;    /* weak references in the fixed part; cut to its size */
+  midden_weak weak;        /* their strength */
+  midden_pairs pairs;
   uint32_t fixed_bytes;    /* where elements start */
   uint32_t element_bytes;
   bool elements_all;       /* every word of every element may be a reference */

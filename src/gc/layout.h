@@ -6,6 +6,7 @@
 #define MIDDEN_GC_LAYOUT_H
 
 #include "gc/kinds.h"
+#include "midden/weak.h"
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
@@ -17,6 +18,21 @@ ALWAYS_INLINE void layout_words(midden_word *slot, midden_word *end, slot_functi
 
 ALWAYS_INLINE void layout_bitmap(midden_word *slots, uint64_t bits, slot_function visit, void *context) {
   for (; bits; bits &= bits - 1) visit(context, &slots[bits_lowest(bits)]);
+}
+
+/* The parts of an object with weak references. The visitor takes all of them: it is no hot path. */
+static inline void layout_weak(const struct kind *kind, midden_word *slots, size_t size, midden_visitor *visitor) {
+  size_t words = size / sizeof *slots, fixed = kind->fixed_bytes / sizeof *slots;
+  uint64_t there = words >= 64 ? ~UINT64_C(0) : bits_below(words); /* the host may have asked for less than the fixed part */
+  for (uint64_t bits = kind->bitmap & there; bits; bits &= bits - 1) visitor->edge(visitor, &slots[bits_lowest(bits)]);
+  for (uint64_t bits = kind->weak_bitmap & there; bits; bits &= bits - 1) {
+    visitor->weak(visitor, &slots[bits_lowest(bits)], NULL, kind->weak);
+  }
+  if (kind->layout == MIDDEN_REFS_WEAK) {
+    for (size_t i = fixed; i < words; i++) visitor->weak(visitor, &slots[i], NULL, kind->weak);
+  } else {
+    for (size_t i = fixed; i + 2 <= words; i += 2) midden_visit_pair(visitor, &slots[i], &slots[i + 1], kind->pairs);
+  }
 }
 
 /* Visits every slot of one object. `visitor` serves the layouts that need one. */
@@ -50,6 +66,10 @@ ALWAYS_INLINE void layout_each(const struct kind *kind, uintptr_t cell, size_t s
       break;
     case MIDDEN_REFS_TRACE:
       kind->trace((void *)cell, size, visitor, kind->trace_context);
+      break;
+    case MIDDEN_REFS_WEAK:
+    case MIDDEN_REFS_PAIRS:
+      layout_weak(kind, slots, size, visitor);
       break;
   }
 }

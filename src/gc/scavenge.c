@@ -129,6 +129,14 @@ static void skip_ambiguous(midden_visitor *visitor, const midden_word *first, si
   (void)visitor, (void)first, (void)count;
 }
 
+static void scavenge_weak(midden_visitor *visitor, midden_word *slot, midden_word *companion, midden_weak strength) {
+  mdn_weak_note(((struct scavenger *)visitor)->core, visitor, slot, companion, strength);
+}
+
+static void scavenge_ephemeron(midden_visitor *visitor, midden_word *key, midden_word *value) {
+  mdn_ephemeron_visit(((struct scavenger *)visitor)->core, visitor, key, value);
+}
+
 /* ---- the loop ---- */
 
 ALWAYS_INLINE void scan_entry(struct scavenger *scavenger, struct mover *mover, mark_entry entry, bool plain) {
@@ -195,6 +203,12 @@ static void ignore_edge(midden_visitor *visitor, midden_word *slot) { (void)visi
 static void ignore_range(midden_visitor *visitor, midden_word *first, size_t count) {
   (void)visitor, (void)first, (void)count;
 }
+static void ignore_weak(midden_visitor *visitor, midden_word *slot, midden_word *companion, midden_weak strength) {
+  (void)visitor, (void)slot, (void)companion, (void)strength;
+}
+static void ignore_ephemeron(midden_visitor *visitor, midden_word *key, midden_word *value) {
+  (void)visitor, (void)key, (void)value;
+}
 static void pin_reference(midden_visitor *visitor, uintptr_t word) {
   mdn_tracer_pin_reference(((struct pinner *)visitor)->tracer, word);
 }
@@ -204,7 +218,7 @@ static void pin_words(midden_visitor *visitor, const midden_word *first, size_t 
 
 static void visit_pins(const struct collection *collection) {
   struct core *core = collection->core;
-  struct pinner pinner = {{ignore_edge, pin_reference, ignore_range, pin_words}, &core->tracer};
+  struct pinner pinner = {{ignore_edge, pin_reference, ignore_range, pin_words, ignore_weak, ignore_ephemeron}, &core->tracer};
   mdn_core_visit_ambiguous(collection, &pinner.visitor);
   mdn_registry_visit_scanners(&core->registry, &pinner.visitor);
 }
@@ -226,16 +240,22 @@ static void scavenge_again(struct tracer *tracer, uintptr_t cell) {
   scavenge_all(scavenger);
 }
 
+static void scavenge_rest(struct core *core) {
+  do {
+    scavenge_all(core->scavenger);
+  } while (mdn_tracer_rescan(&core->tracer, scavenge_again));
+}
+
 void mdn_scavenge(const struct collection *collection) {
   struct core *core = collection->core;
   struct scavenger scavenger = {
-      .visitor = {scavenge_edge, skip_pinned, scavenge_range, skip_ambiguous}, .core = core, .tracer = &core->tracer};
+      .visitor = {scavenge_edge, skip_pinned, scavenge_range, skip_ambiguous, scavenge_weak, scavenge_ephemeron},
+      .core = core,
+      .tracer = &core->tracer};
   core->scavenger = &scavenger;
   visit_pins(collection);
   if (collection->minor) scavenge_remembered(&scavenger);
   mdn_core_visit_precise(core, &scavenger.visitor);
-  do {
-    scavenge_all(&scavenger);
-  } while (mdn_tracer_rescan(&core->tracer, scavenge_again));
+  mdn_weak_process(core, collection->minor, &scavenger.visitor, scavenge_rest);
   core->scavenger = NULL;
 }

@@ -257,7 +257,10 @@ bool mdn_tracer_rescan(struct tracer *tracer, scan_function scan_one) {
   return true;
 }
 
-void mdn_tracer_mark_cell(struct tracer *tracer, uintptr_t cell) { mark_offset(tracer, cell - tracer->base); }
+void mdn_tracer_mark_cell(struct tracer *tracer, uintptr_t cell) {
+  mark_offset(tracer, cell - tracer->base);
+  mdn_ephemerons_found(tracer->core, cell);
+}
 
 /* ---- pins ---- */
 
@@ -332,6 +335,14 @@ static void visit_ambiguous(midden_visitor *visitor, const midden_word *first, s
   mdn_tracer_pin_words((struct tracer *)visitor, first, count);
 }
 
+static void visit_weak(midden_visitor *visitor, midden_word *slot, midden_word *companion, midden_weak strength) {
+  mdn_weak_note(((struct tracer *)visitor)->core, visitor, slot, companion, strength);
+}
+
+static void visit_ephemeron(midden_visitor *visitor, midden_word *key, midden_word *value) {
+  mdn_ephemeron_visit(((struct tracer *)visitor)->core, visitor, key, value);
+}
+
 /* ---- one marking, from beginning to end ---- */
 
 static void clear_marks(struct core *core) {
@@ -349,7 +360,7 @@ void mdn_tracer_begin(const struct collection *collection) {
   struct space *space = &core->space;
   struct mark_stack stack = tracer->stack;
   *tracer = (struct tracer){
-      .visitor = {visit_edge, visit_pinned, visit_range, visit_ambiguous},
+      .visitor = {visit_edge, visit_pinned, visit_range, visit_ambiguous, visit_weak, visit_ephemeron},
       .core = core,
       .base = space->base,
       .extent = space->extent,
@@ -376,12 +387,14 @@ static void mark_remembered(struct core *core) {
   mdn_remembered_clear(core);
 }
 
+static void drain_all(struct core *core) { mdn_tracer_drain(&core->tracer); }
+
 void mdn_tracer_mark_all(const struct collection *collection) {
   struct tracer *tracer = &collection->core->tracer;
   if (collection->minor) mark_remembered(collection->core);
   mdn_core_visit_ambiguous(collection, &tracer->visitor);
   mdn_core_visit_precise(collection->core, &tracer->visitor);
-  mdn_tracer_drain(tracer);
+  mdn_weak_process(collection->core, collection->minor, &tracer->visitor, drain_all);
 }
 
 void mdn_tracer_end(struct tracer *tracer) {

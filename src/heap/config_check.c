@@ -24,6 +24,23 @@ static midden_status check_enumerations(const midden_config *config, midden_erro
   return MIDDEN_OK;
 }
 
+static midden_status check_references(const midden_references *references, uint64_t cleared, midden_error *error) {
+  if (references->low_tags == 0) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "references.low_tags is 0: no word could be a reference");
+  }
+  if ((references->high_match & ~references->high_mask) || (references->high_mask & UINT64_C(0x7fffffffffff))) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT,
+                     "references.high_mask must lie above the 47 bits of an address, and high_match within high_mask");
+  }
+  bool tagged = ((references->low_tags >> (cleared & 7)) & 1) && (cleared & references->high_mask) == references->high_match;
+  if (tagged && (cleared & ~references->high_mask) >= 4096) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT,
+                     "cleared is %#zx, which could be a reference: choose 0 or a word with other tags",
+                     (size_t)cleared);
+  }
+  return MIDDEN_OK;
+}
+
 midden_status mdn_config_check(const midden_config *config, midden_error *error) {
   const struct collector *collector = mdn_collector_named(config->collector);
   if (!collector) {
@@ -74,13 +91,5 @@ midden_status mdn_config_check(const midden_config *config, midden_error *error)
     return mdn_error(error, MIDDEN_BAD_ARGUMENT, "option log: the path \"%.60s\" has a comma, which ends an option",
                      config->log);
   }
-  if (config->references.low_tags == 0) {
-    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "references.low_tags is 0: no word could be a reference");
-  }
-  if ((config->references.high_match & ~config->references.high_mask) ||
-      (config->references.high_mask & UINT64_C(0x7fffffffffff))) {
-    return mdn_error(error, MIDDEN_BAD_ARGUMENT,
-                     "references.high_mask must lie above the 47 bits of an address, and high_match within high_mask");
-  }
-  return MIDDEN_OK;
+  return check_references(&config->references, config->cleared, error);
 }

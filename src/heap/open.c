@@ -46,6 +46,8 @@ static midden_status open_log(midden_heap *heap, midden_error *error) {
 static void release(midden_heap *heap) {
   if (heap->log && heap->log != stderr) fclose(heap->log);
   mdn_tracer_close(&heap->core.tracer);
+  mdn_weak_close(&heap->core);
+  mdn_ephemerons_close(&heap->core);
   mdn_space_close(&heap->core.space);
   mdn_arena_close(&heap->core.arena);
   midden_memory memory = heap->memory;
@@ -87,6 +89,7 @@ midden_status midden_heap_open(const midden_config *config, midden_heap **result
   core->poison = config->poison;
   core->generational = config->generational;
   core->tracer.core = core;
+  core->weak.cleared = config->cleared;
   status = open_space(heap, error);
   if (status == MIDDEN_OK && !mdn_mark_stack_grow(&core->tracer)) {
     /* Taken now: a first collection that finds no memory for one would rescan for each object of a list. */

@@ -8,6 +8,8 @@ size_t mdn_heap_committed(const midden_heap *heap) {
   size_t bytes = (core->space.pages.used_pages + core->space.pages.dirty_pages) << PAGE_SHIFT;
   bytes += mdn_space_metadata_bytes(&core->space) + core->arena.committed_bytes + heap->bytes;
   bytes += core->tracer.stack.capacity * sizeof(mark_entry);
+  bytes += core->weak.notes[0].bytes + core->weak.notes[1].bytes;
+  bytes += core->ephemerons.pending.bytes + core->ephemerons.buckets.bytes;
   for (const struct mutator *mutator = core->mutators; mutator; mutator = mutator->next) bytes += mutator->bytes;
   for (const struct mutator *mutator = heap->detached; mutator; mutator = mutator->next) bytes += mutator->bytes;
   return bytes;
@@ -65,6 +67,11 @@ void midden_statistics_read(midden_heap *heap, midden_statistics *result) {
       .objects_pinned = core->figures.objects_pinned,
       .marked_in_place = core->figures.marked_in_place,
       .mark_stack_rescans = core->figures.mark_stack_rescans,
+      .weak_cleared = core->figures.weak_cleared,
+      .weak_kept = core->figures.weak_kept,
+      .ephemerons_visited = core->figures.ephemerons_visited,
+      .ephemerons_cleared = core->figures.ephemerons_cleared,
+      .ephemeron_iterations = core->figures.ephemeron_iterations,
       .total_pause_ns = figures->total_pause_ns,
       .longest_pause_ns = figures->longest_pause_ns,
       .last_pause_ns = figures->last_pause_ns,
