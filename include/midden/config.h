@@ -80,6 +80,7 @@ typedef struct midden_config {
   uint64_t stress_value;        /* alloc: N >= 1; random: the seed */
   midden_verify_mode verify;
   bool poison;                  /* fill freed and evacuated cells with a word that names the path */
+  bool run_finalizers;          /* when the heap is closed, those that have not run are run; else dropped */
   char log[128];                /* "off", "stderr" or a file's path without comma: a line for each collection */
   midden_references references; /* set by the host in code; not an option of the string */
   uint64_t cleared;             /* what a weak reference is set to when its object is gone: 0, or a word that is no
@@ -92,7 +93,7 @@ typedef struct midden_config {
 #define MIDDEN_CONFIG_DEFAULT                                                                        \
   {                                                                                                  \
     "mark-sweep", MIDDEN_STACK_CONSERVATIVE, 0, false, 0, (size_t)4 << 20, MIDDEN_GROWTH_RATIO, 2.0,           \
-        MIDDEN_STRESS_OFF, 0, MIDDEN_VERIFY_OFF, false, "off", {1, 0, 0}, 0, NULL, NULL, NULL        \
+        MIDDEN_STRESS_OFF, 0, MIDDEN_VERIFY_OFF, false, false, "off", {1, 0, 0}, 0, NULL, NULL, NULL        \
   }
 
 /* Applies "name=value,name=value" to a configuration.

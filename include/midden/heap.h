@@ -7,8 +7,6 @@
 
 MIDDEN_BEGIN_DECLARATIONS
 
-typedef struct midden_mutator midden_mutator;
-
 /* Opens a heap. post: MIDDEN_OK and *heap; or *heap untouched and *error (may be NULL) says in a
  * sentence what is wrong and what to choose: BAD_OPTION (unknown collector), CONFLICT (a
  * combination that cannot work), BAD_ARGUMENT, NO_MEMORY. `config` and what it points to are
@@ -16,7 +14,9 @@ typedef struct midden_mutator midden_mutator;
  * address space once: smaller than wished for when the system refuses, never smaller than the limit. */
 MIDDEN_API midden_status midden_heap_open(const midden_config *config, midden_heap **heap, midden_error *error);
 
-/* Closes a heap: detaches its mutators, frees every object, and gives all memory back.
+/* Closes a heap: runs the finalizers that have not run (finalizers=run), dependants first, with the mutator attached
+ * last, or one attached for it; detaches its mutators, frees every object (on_free is called), and gives all memory
+ * back. Finalizers that are registered while it closes do not run.
  * pre: called by the heap's thread, outside a collection. NULL is allowed.
  * post: MIDDEN_OK, and neither the heap nor its mutators may be used again, which cannot be checked: their
  * memory is gone; or MISUSE and nothing happened. */

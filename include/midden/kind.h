@@ -8,6 +8,7 @@
 MIDDEN_BEGIN_DECLARATIONS
 
 typedef struct midden_heap midden_heap;
+typedef struct midden_mutator midden_mutator;
 typedef struct midden_visitor midden_visitor;
 
 /* When a weak reference gives up its object (weak.h has the order of a collection's end). */
@@ -60,6 +61,16 @@ static inline void midden_visit_ambiguous(midden_visitor *visitor, const void *f
  * (they may be moving), allocate, store, register roots or collect. */
 typedef void (*midden_trace_function)(void *object, size_t size, midden_visitor *visitor, void *context);
 
+/* A finalizer: see finalize.h. It runs when the host drains the queue, and may use the heap in every way. The object is
+ * its argument and nothing else keeps it: it protects it like any other local. */
+typedef void (*midden_finalizer_function)(midden_mutator *mutator, void *object, void *context);
+
+/* Called once for each dead object of a kind, before its memory is used again, and at midden_heap_close for each that is
+ * left. The object has its last content, all zero if the host never wrote to it. `size`: as for a trace function. It
+ * may read and write this object and the host's memory. It must not follow references to other objects (they may be
+ * gone or elsewhere), allocate from the heap, or call it otherwise. */
+typedef void (*midden_free_function)(void *object, size_t size, void *context);
+
 typedef enum midden_layout {
   MIDDEN_REFS_NONE = 0,  /* a leaf: never traced */
   MIDDEN_REFS_ALL,       /* every word may be a reference, by the heap's tags */
@@ -84,6 +95,7 @@ typedef enum midden_pairs {
 enum {
   MIDDEN_KIND_PINNED = 1,     /* objects of this kind never move */
   MIDDEN_KIND_UNZEROED = 2,   /* allocation does not zero; only for MIDDEN_REFS_NONE */
+  MIDDEN_KIND_FINALIZER_ORDERED = 8, /* .finalizer is as by midden_finalizer_add_ordered */
   MIDDEN_KIND_TRACE_PINS = 4  /* .trace calls midden_visit_pinned or midden_visit_ambiguous; costs a
                                  copying heap a marking pass in each collection */
 };
@@ -103,6 +115,11 @@ typedef struct midden_shape {
   uint64_t weak_bitmap;    /* WEAK, PAIRS: the weak references in the fixed part */
   midden_weak weak;        /* WEAK: of all its weak references; PAIRS: of those of weak_bitmap */
   midden_pairs pairs;      /* PAIRS */
+  midden_finalizer_function finalizer; /* NULL, or registered for each object as it is allocated, which then always
+                                          takes the slow path; MIDDEN_KIND_FINALIZER_ORDERED: in order */
+  void *finalizer_context;
+  midden_free_function on_free;        /* NULL, or called for each dead object */
+  void *on_free_context;
 } midden_shape;
 
 /* A kind as allocation wants it: small enough for a register. The fields are the library's. */

@@ -23,6 +23,7 @@
 #include "midden/allocate.h"
 #include "midden/config.h"
 #include "midden/debug.h"
+#include "midden/finalize.h"
 #include "midden/heap.h"
 #include "midden/kind.h"
 #include "midden/roots.h"

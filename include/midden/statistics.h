@@ -52,10 +52,17 @@ typedef struct midden_statistics {
 
   /* Liveness, summed over collections. */
   uint64_t weak_cleared;          /* weak references cleared; a pair of a weak table counts once */
-  uint64_t weak_kept;             /* weak references and ephemerons taken for strong, because memory was refused */
+  uint64_t weak_kept;             /* weak references and ephemerons taken for strong, and ordered finalizers put
+                                     off, because memory was refused */
   uint64_t ephemerons_visited;    /* times that an ephemeron was looked at */
   uint64_t ephemerons_cleared;
   uint64_t ephemeron_iterations;  /* times that they were gone through again and again, because memory was refused */
+  size_t finalizers_registered;   /* now: not queued yet */
+  size_t finalizers_waiting;      /* now: queued, and not run yet */
+  uint64_t finalizers_queued;
+  uint64_t finalizers_run;
+  uint64_t finalizer_cycles;      /* times that a cycle of ordered finalizers was broken */
+  uint64_t on_free_calls;
 } midden_statistics;
 
 /* Fills *statistics. Does not collect. Owner thread. Cost: proportional to the number of kinds. */

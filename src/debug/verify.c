@@ -179,6 +179,7 @@ static midden_status walk_heap(midden_heap *heap, midden_error *error) {
   }
   check_pages(&walk, pages);
   mdn_core_visit_precise(&heap->core, &walk.visitor);
+  mdn_core_visit_others(&heap->core, &walk.visitor);
   if (!failed(&walk)) mdn_barriers_check(&heap->core, &walk.error);
   heap->figures.verifications++;
   if (failed(&walk) && error) *error = walk.error;

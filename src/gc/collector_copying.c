@@ -10,6 +10,7 @@
 #include "gc/collector.h"
 #include "gc/evacuate.h"
 #include "gc/fix.h"
+#include "gc/free_hooks.h"
 #include "gc/layout.h"
 #include "gc/scavenge.h"
 #include "gc/sweep.h"
@@ -74,6 +75,7 @@ static void copy_collect(const struct collection *collection) {
   }
   mdn_evacuation_end(core, collection->minor);
   mdn_tracer_end(&core->tracer);
+  mdn_free_dead(core, collection->minor);
   mdn_sweep(core, MIDDEN_POISON_SWEPT, collection->minor);
 }
 

@@ -13,6 +13,7 @@
 #include "base/assertion.h"
 #include "gc/collector.h"
 #include "gc/fix.h"
+#include "gc/free_hooks.h"
 #include "gc/layout.h"
 #include "gc/sweep.h"
 #include "midden/debug.h"
@@ -230,6 +231,7 @@ static void compact_collect(const struct collection *collection) {
   mdn_tracer_begin(collection);
   mdn_tracer_mark_all(collection);
   mdn_tracer_end(&core->tracer);
+  mdn_free_dead(core, collection->minor);
   if (!collection->minor) compact(core);
   mdn_sweep(core, collection->minor ? MIDDEN_POISON_SWEPT : MIDDEN_POISON_SLID, collection->minor);
 }

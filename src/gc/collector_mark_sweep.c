@@ -2,6 +2,7 @@
  * found and zeroed when an allocation run is refilled. (McCarthy 1960; sweeping a bitmap instead of the
  * cells is from Boehm and Weiser 1988, bump allocation in the gaps from Blackburn and McKinley 2008.) */
 #include "gc/collector.h"
+#include "gc/free_hooks.h"
 #include "gc/sweep.h"
 #include "midden/debug.h"
 
@@ -10,6 +11,7 @@ static void sweep_collect(const struct collection *collection) {
   mdn_tracer_begin(collection);
   mdn_tracer_mark_all(collection);
   mdn_tracer_end(&core->tracer);
+  mdn_free_dead(core, collection->minor);
   mdn_sweep(core, MIDDEN_POISON_SWEPT, collection->minor);
 }
 

@@ -14,11 +14,16 @@ void mdn_core_visit_ambiguous(const struct collection *collection, midden_visito
 void mdn_core_visit_precise(struct core *core, midden_visitor *visitor) {
   mdn_registry_visit_precise(&core->registry, visitor);
   mdn_weak_slots_visit(&core->weak.registered, visitor);
+  mdn_finalizers_visit_queue(&core->finalizers, visitor);
   for (struct mutator *mutator = core->mutators; mutator; mutator = mutator->next) {
     mdn_frames_visit(mutator->face.frames, visitor);
     mdn_stacks_visit_frames(&mutator->stacks, visitor);
     mdn_handles_visit(&mutator->handles, visitor);
   }
+}
+
+void mdn_core_visit_others(struct core *core, midden_visitor *visitor) {
+  mdn_finalizers_visit_registered(&core->finalizers, visitor);
 }
 
 size_t mdn_core_flush(struct core *core) {

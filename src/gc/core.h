@@ -3,7 +3,9 @@
 #define MIDDEN_GC_CORE_H
 
 #include "gc/ephemeron.h"
+#include "gc/finalizers.h"
 #include "gc/kinds.h"
+#include "gc/phases.h"
 #include "gc/reference.h"
 #include "gc/tracer.h"
 #include "gc/weak.h"
@@ -35,6 +37,7 @@ static inline struct mutator *mutator_of(const midden_mutator *face) {
 struct core_figures {
   uint64_t objects_moved, bytes_moved, objects_pinned, marked_in_place, mark_stack_rescans, objects_remembered;
   uint64_t weak_cleared, weak_kept, ephemerons_visited, ephemerons_cleared, ephemeron_iterations;
+  uint64_t finalizers_queued, finalizers_run, finalizer_cycles, on_free_calls;
   size_t live_objects, live_bytes; /* after the last collection */
 };
 
@@ -63,6 +66,8 @@ struct core {
   struct remembered remembered;
   struct weak weak;
   struct ephemerons ephemerons;
+  struct finalizers finalizers;
+  struct phases phases;
   struct span *pinned;       /* spans with pins, during a collection */
   struct core_figures figures;
 };
@@ -79,6 +84,8 @@ struct collection {
 /* Roots, all kinds of them. Ambiguous roots come first where pins must be known first. */
 void mdn_core_visit_ambiguous(const struct collection *collection, midden_visitor *visitor);
 void mdn_core_visit_precise(struct core *core, midden_visitor *visitor);
+/* What else refers to objects from outside the heap, and does not keep them. */
+void mdn_core_visit_others(struct core *core, midden_visitor *visitor);
 
 /* Puts a list among the active ones. */
 static inline void core_activate(struct core *core, struct central *central) {

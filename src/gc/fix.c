@@ -44,13 +44,20 @@ static void fix_ephemeron(midden_visitor *visitor, midden_word *key, midden_word
   add((struct fixer *)visitor, value);
 }
 
+/* Everything outside objects that is rewritten. */
+static void visit_outside(struct fixer *fixer) {
+  mdn_core_visit_precise(fixer->core, &fixer->visitor);
+  mdn_core_visit_others(fixer->core, &fixer->visitor);
+  mdn_phases_visit_held(&fixer->core->phases, &fixer->visitor);
+}
+
 bool mdn_fixer_open(struct fixer *fixer, struct core *core, forward_function forward) {
   *fixer = (struct fixer){
       .visitor = {fix_edge, fix_pinned, fix_range, fix_ambiguous, fix_weak, fix_ephemeron},
       .core = core,
       .forward = forward,
       .counting = true};
-  mdn_core_visit_precise(core, &fixer->visitor);
+  visit_outside(fixer);
   void *fixes = NULL;
   size_t roots = fixer->count;
   fixer->count = 0;
@@ -76,7 +83,7 @@ void mdn_fixer_fix_object(struct fixer *fixer, const struct kind *kind, uintptr_
 
 void mdn_fixer_fix_roots(struct fixer *fixer) {
   fixer->roots = true;
-  mdn_core_visit_precise(fixer->core, &fixer->visitor);
+  visit_outside(fixer);
   for (size_t i = 0; i < fixer->count; i++) *fixer->fixes[i].slot = fixer->fixes[i].word;
   fixer->count = 0;
   fixer->roots = false;

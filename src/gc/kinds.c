@@ -63,7 +63,8 @@ midden_status mdn_shape_check(const midden_shape *shape, midden_error *error) {
     return mdn_error(error, MIDDEN_BAD_ARGUMENT, "kind %s: alignment is %zu; it must be 0, 8 or 16", shape->name,
                      shape->alignment);
   }
-  if (shape->flags & ~(unsigned)(MIDDEN_KIND_PINNED | MIDDEN_KIND_UNZEROED | MIDDEN_KIND_TRACE_PINS)) {
+  if (shape->flags & ~(unsigned)(MIDDEN_KIND_PINNED | MIDDEN_KIND_UNZEROED | MIDDEN_KIND_TRACE_PINS |
+                                  MIDDEN_KIND_FINALIZER_ORDERED)) {
     return mdn_error(error, MIDDEN_BAD_ARGUMENT, "kind %s: flags has bits that mean nothing: %#x", shape->name,
                      shape->flags);
   }
@@ -74,6 +75,9 @@ midden_status mdn_shape_check(const midden_shape *shape, midden_error *error) {
   if ((shape->flags & MIDDEN_KIND_TRACE_PINS) && shape->refs != MIDDEN_REFS_TRACE) {
     return mdn_error(error, MIDDEN_BAD_ARGUMENT, "kind %s: MIDDEN_KIND_TRACE_PINS is for MIDDEN_REFS_TRACE only",
                      shape->name);
+  }
+  if ((shape->flags & MIDDEN_KIND_FINALIZER_ORDERED) && !shape->finalizer) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "kind %s: MIDDEN_KIND_FINALIZER_ORDERED needs a finalizer", shape->name);
   }
   if (shape->size > SIZE_MAX / 2) {
     return mdn_error(error, MIDDEN_BAD_ARGUMENT, "kind %s: size %zu is more than any heap holds", shape->name,
@@ -121,6 +125,10 @@ static struct kind describe(const midden_shape *shape, uint16_t id, uint16_t cur
       .element_bytes = (uint32_t)shape->element_size,
       .size = elements ? 0 : shape->size,
       .alignment = shape->alignment ? shape->alignment : 8,
+      .finalizer = shape->finalizer,
+      .finalizer_context = shape->finalizer_context,
+      .on_free = shape->on_free,
+      .on_free_context = shape->on_free_context,
       .trace = shape->trace,
       .trace_context = shape->trace_context,
   };
@@ -166,5 +174,6 @@ uint16_t mdn_kinds_add(struct kind_table *table, struct arena *arena, const midd
   table->count = id + 1;
   table->cursor_count = cursor + kind.central_count;
   if (kind.layout == MIDDEN_REFS_AMBIGUOUS || (kind.flags & MIDDEN_KIND_TRACE_PINS)) table->pins_while_tracing = true;
+  table->frees |= kind.on_free != NULL;
   return (uint16_t)id;
 }

@@ -27,6 +27,10 @@ struct kind {
   bool elements_all;       /* every word of every element may be a reference */
   size_t size;             /* what the host asked for; 0: variable */
   size_t alignment;
+  midden_finalizer_function finalizer; /* NULL: none */
+  void *finalizer_context;
+  midden_free_function on_free; /* NULL: none */
+  void *on_free_context;
   midden_trace_function trace;
   void *trace_context;
   struct central *centrals;
@@ -38,6 +42,7 @@ struct kind_table {
   struct kind *kinds; /* by id; entry 0 is unused, a leaf */
   size_t count, capacity;
   size_t cursor_count;   /* cursor 0 is never filled: the invalid kind's */
+  bool frees;            /* some kind has on_free */
   bool pins_while_tracing; /* some kind's objects pin others when traced */
 };
 

@@ -264,7 +264,7 @@ void mdn_tracer_mark_cell(struct tracer *tracer, uintptr_t cell) {
 
 /* ---- pins ---- */
 
-static void pin_cell(struct tracer *tracer, uintptr_t cell) {
+void mdn_tracer_pin_only(struct tracer *tracer, uintptr_t cell) {
   struct space *space = &tracer->core->space;
   size_t granule = space_granule(space, cell);
   if (!bitmap_test(space->pin_bits, granule)) {
@@ -276,6 +276,10 @@ static void pin_cell(struct tracer *tracer, uintptr_t cell) {
     }
     tracer->core->figures.objects_pinned++;
   }
+}
+
+static void pin_cell(struct tracer *tracer, uintptr_t cell) {
+  mdn_tracer_pin_only(tracer, cell);
   mdn_tracer_mark_cell(tracer, cell);
 }
 

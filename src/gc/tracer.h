@@ -70,6 +70,9 @@ void mdn_tracer_drain(struct tracer *tracer);
 /* Marks one cell if it is not, and has it scanned. */
 void mdn_tracer_mark_cell(struct tracer *tracer, uintptr_t cell);
 
+/* Pins a cell, and does not mark it. */
+void mdn_tracer_pin_only(struct tracer *tracer, uintptr_t cell);
+
 /* Pins, marks and has scanned the cells that an ambiguous word may mean. */
 void mdn_tracer_pin_word(struct tracer *tracer, uintptr_t word);
 /* The same for a word that is said to be a reference. */

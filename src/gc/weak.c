@@ -101,14 +101,17 @@ static void settle_notes(struct core *core, midden_weak strength) {
 
 void mdn_weak_process(struct core *core, bool minor, midden_visitor *visitor, void (*drain)(struct core *core)) {
   struct weak *weak = &core->weak;
-  (void)minor;
   weak->visitor = visitor;
   weak->drain = drain;
   mdn_ephemerons_settle(core);
+  mdn_phases_run(core, MIDDEN_MARKING_ENDS);
   settle_notes(core, MIDDEN_WEAK_SHORT);
+  mdn_finalizers_process(core, minor);
+  settle_notes(core, MIDDEN_WEAK_SHORT); /* those in what was resurrected */
   settle_notes(core, MIDDEN_WEAK_LONG);
   mdn_ephemerons_clear(core);
   for (size_t i = 0; i < 2; i++) mdn_table_clear(&weak->notes[i], core->space.memory);
+  mdn_phases_run(core, MIDDEN_SWEEPING_BEGINS);
 }
 
 void mdn_weak_close(struct core *core) {

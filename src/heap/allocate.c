@@ -117,13 +117,40 @@ void midden_written_slow(midden_mutator *face, const void *object, const void *f
   if (count > 0) mdn_remember(core, (uintptr_t)object, (uintptr_t)first, count * sizeof(midden_word));
 }
 
+/* An object of `size` bytes, by the way that its size and kind ask for. */
+static void *allocate(struct mutator *mutator, const struct kind *kind, size_t size) {
+  if (kind->fixed_size) {
+    if (kind->first_class == SIZE_CLASS_LARGE) return allocate_large(mutator, kind->centrals, kind->size);
+    return allocate_small(mutator, kind->centrals);
+  }
+  if (size > SIZE_CLASS_LARGEST) return allocate_large(mutator, kind_central(kind, SIZE_CLASS_LARGE), size);
+  return allocate_small(mutator, kind_central(kind, mdn_class_of_aligned(size, kind->alignment)));
+}
+
+/* The same for a kind with a finalizer, which is registered. */
+static void *allocate_finalized(struct mutator *mutator, const struct kind *kind, size_t size) {
+  struct core *core = mutator->core;
+  struct finalizer *finalizer = mdn_finalizer_take(&core->finalizers, &core->arena);
+  if (!finalizer) return fail(mutator, MIDDEN_NO_MEMORY);
+  void *cell = allocate(mutator, kind, size);
+  if (!cell) {
+    mdn_finalizer_give(&core->finalizers, finalizer);
+    return NULL;
+  }
+  *finalizer = (struct finalizer){.object = (uintptr_t)cell,
+                                  .function = kind->finalizer,
+                                  .context = kind->finalizer_context,
+                                  .ordered = kind->flags & MIDDEN_KIND_FINALIZER_ORDERED};
+  mdn_finalizer_register(&core->finalizers, finalizer);
+  return cell;
+}
+
 void *midden_alloc_slow(midden_mutator *face, unsigned kind_id, unsigned cursor) {
   struct mutator *mutator = mutator_of(face);
   const struct kind *kind = enter(face, kind_id, cursor);
   if (!kind) return NULL;
   if (!kind->fixed_size) return fail(mutator, MIDDEN_BAD_ARGUMENT);
-  if (kind->first_class == SIZE_CLASS_LARGE) return allocate_large(mutator, kind->centrals, kind->size);
-  return allocate_small(mutator, kind->centrals);
+  return kind->finalizer ? allocate_finalized(mutator, kind, kind->size) : allocate(mutator, kind, kind->size);
 }
 
 void *midden_alloc_sized_slow(midden_mutator *face, unsigned kind_id, unsigned cursor, size_t size) {
@@ -133,12 +160,7 @@ void *midden_alloc_sized_slow(midden_mutator *face, unsigned kind_id, unsigned c
   if (kind->fixed_size) {
     return size <= kind->size ? midden_alloc_slow(face, kind_id, cursor) : fail(mutator, MIDDEN_BAD_ARGUMENT);
   }
-  void *cell;
-  if (size <= SIZE_CLASS_LARGEST) {
-    cell = allocate_small(mutator, kind_central(kind, mdn_class_of_aligned(size, kind->alignment)));
-  } else {
-    cell = allocate_large(mutator, kind_central(kind, SIZE_CLASS_LARGE), size);
-  }
+  void *cell = kind->finalizer ? allocate_finalized(mutator, kind, size) : allocate(mutator, kind, size);
   if (cell) face->requested += size;
   return cell;
 }

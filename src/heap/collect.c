@@ -116,7 +116,7 @@ static __attribute__((noinline)) void collect_with_registers(void *context, cons
     return;
   }
   size_t before = heap->log ? used_bytes(core) : 0;
-  uint64_t pinned_before = core->figures.objects_pinned;
+  uint64_t pinned_before = core->figures.objects_pinned, cycles_before = core->figures.finalizer_cycles;
   core->space.now = mdn_os_clock();
   attempt->collector->collect(&collection);
   uint64_t end = mdn_os_clock();
@@ -128,6 +128,11 @@ static __attribute__((noinline)) void collect_with_registers(void *context, cons
   if (attempt->status == MIDDEN_OK) attempt->status = after;
   heap->collecting = false;
   log_collection(heap, attempt, before, pinned_before);
+  if (core->figures.finalizer_cycles > cycles_before) {
+    mdn_heap_report(heap, true, "midden: ordered finalizers: %llu cycles of objects that reach each other: of each, "
+                                "the one registered first is finalized first",
+                    (unsigned long long)(core->figures.finalizer_cycles - cycles_before));
+  }
 }
 
 static midden_status collect_with(midden_heap *heap, const struct collector *collector, enum cause cause, bool minor) {

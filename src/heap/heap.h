@@ -61,6 +61,7 @@ struct midden_heap {
   uintptr_t thread;
   struct mutator *detached; /* their memory, kept so that a use of one is noticed */
   bool collecting;
+  bool closing;
   bool shredded; /* a moving collector found no room, and what it left in place keeps half of what should be free */
   struct pacing pacing;
   struct stress_state stress;
@@ -91,6 +92,9 @@ midden_status mdn_heap_collect(midden_heap *heap, enum cause cause, bool minor);
 
 /* When that was not enough: collects with the collector's last resort. post: UNSUPPORTED if it has none. */
 midden_status mdn_heap_collect_last_resort(midden_heap *heap);
+
+/* At the heap's end: runs all finalizers that are queued or registered. */
+void mdn_finalizers_run_all(midden_heap *heap);
 
 /* Pacing. */
 void mdn_pacing_open(midden_heap *heap);

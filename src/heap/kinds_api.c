@@ -5,6 +5,14 @@
 
 static const midden_kind NO_KIND = {0, 0, 1};
 
+/* The cell size that inlined allocation goes by. One that no run has room for makes each allocation take the slow path:
+ * those of large objects, and those that register a finalizer. */
+static uint32_t inlined_cell_size(const struct kind *kind) {
+  if (kind->finalizer) return MIDDEN_VARIABLE_SIZE - 1;
+  if (!kind->fixed_size) return MIDDEN_VARIABLE_SIZE;
+  return kind->first_class == SIZE_CLASS_LARGE ? MIDDEN_VARIABLE_SIZE - 1 : midden_class_size[kind->first_class];
+}
+
 midden_kind midden_kind_define(midden_heap *heap, const midden_shape *shape, midden_error *error) {
   if (heap_enter(heap) != MIDDEN_OK) {
     mdn_error(error, MIDDEN_MISUSE, "midden_kind_define: not an open heap of this thread, or inside a collection");
@@ -23,11 +31,7 @@ midden_kind midden_kind_define(midden_heap *heap, const midden_shape *shape, mid
   uint16_t id = mdn_kinds_add(table, &heap->core.arena, shape, error);
   if (id == 0) return NO_KIND;
   const struct kind *kind = &table->kinds[id];
-  /* A large object of fixed size has a cursor that is never filled: each allocation takes the slow path. */
-  uint32_t cell_size = !kind->fixed_size ? MIDDEN_VARIABLE_SIZE
-                       : kind->first_class == SIZE_CLASS_LARGE ? MIDDEN_VARIABLE_SIZE - 1
-                                                               : midden_class_size[kind->first_class];
-  return (midden_kind){id, kind->cursor, cell_size};
+  return (midden_kind){id, kind->cursor, inlined_cell_size(kind)};
 }
 
 const char *midden_kind_name(const midden_heap *heap, uint16_t kind_id) {

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/os.h"
 #include "debug/hooks.h"
+#include "gc/free_hooks.h"
 #include "heap/heap.h"
 
 /* Address space is asked for at this multiple of the limit, so that fragmentation of the page heap does
@@ -48,6 +49,7 @@ static void release(midden_heap *heap) {
   mdn_tracer_close(&heap->core.tracer);
   mdn_weak_close(&heap->core);
   mdn_ephemerons_close(&heap->core);
+  mdn_phases_close(&heap->core);
   mdn_space_close(&heap->core.space);
   mdn_arena_close(&heap->core.arena);
   midden_memory memory = heap->memory;
@@ -111,6 +113,13 @@ midden_status midden_heap_close(midden_heap *heap) {
   if (!heap) return MIDDEN_OK;
   midden_status status = heap_enter(heap);
   if (status != MIDDEN_OK) return status;
+  if (heap->closing) return MIDDEN_MISUSE;
+  heap->closing = true;
+  if (heap->config.run_finalizers) mdn_finalizers_run_all(heap);
+  mdn_heap_flush(heap);
+  heap->collecting = true; /* on_free must not use the heap */
+  mdn_free_all(&heap->core);
+  heap->collecting = false;
   while (heap->core.mutators) midden_detach(&heap->core.mutators->face);
   mdn_mutators_release(heap);
   release(heap);

@@ -116,9 +116,7 @@ static void print_limit(const midden_config *config, char *text, size_t capacity
   }
 }
 
-static bool parse_initial(midden_config *config, const char *text) {
-  return parse_size(text, &config->heap_initial);
-}
+static bool parse_initial(midden_config *config, const char *text) { return parse_size(text, &config->heap_initial); }
 static void print_initial(const midden_config *config, char *text, size_t capacity) {
   print_size(config->heap_initial, text, capacity);
 }
@@ -204,21 +202,31 @@ static void print_verify(const midden_config *config, char *text, size_t capacit
 }
 
 static const struct word_value yes_words[] = {{"yes", 1}, {"no", 0}, {NULL, 0}};
-static bool parse_poison(midden_config *config, const char *text) {
-  int value;
-  if (!parse_word(yes_words, text, &value)) return false;
-  config->poison = value;
+static const struct word_value finalizers_words[] = {{"run", 1}, {"drop", 0}, {NULL, 0}};
+
+static bool parse_either(const struct word_value *words, const char *text, bool *value) {
+  int number;
+  if (!parse_word(words, text, &number)) return false;
+  *value = number;
   return true;
+}
+
+static bool parse_poison(midden_config *config, const char *text) {
+  return parse_either(yes_words, text, &config->poison);
 }
 static void print_poison(const midden_config *config, char *text, size_t capacity) {
   snprintf(text, capacity, "%s", print_word(yes_words, config->poison));
 }
 
+static bool parse_finalizers(midden_config *config, const char *text) {
+  return parse_either(finalizers_words, text, &config->run_finalizers);
+}
+static void print_finalizers(const midden_config *config, char *text, size_t capacity) {
+  snprintf(text, capacity, "%s", print_word(finalizers_words, config->run_finalizers));
+}
+
 static bool parse_generational(midden_config *config, const char *text) {
-  int value;
-  if (!parse_word(yes_words, text, &value)) return false;
-  config->generational = value;
-  return true;
+  return parse_either(yes_words, text, &config->generational);
 }
 static void print_generational(const midden_config *config, char *text, size_t capacity) {
   snprintf(text, capacity, "%s", print_word(yes_words, config->generational));
@@ -267,6 +275,8 @@ static const struct option options[] = {
      "collect at every N-th allocation, or at random ones, 1 in 64 on average", parse_stress, print_stress},
     {"verify", "off, before, after or both", "walk the whole heap around each collection", parse_verify, print_verify},
     {"poison", "yes or no", "fill freed cells with a word that names who freed them", parse_poison, print_poison},
+    {"finalizers", "run or drop", "what becomes of finalizers that have not run when the heap is closed", parse_finalizers,
+     print_finalizers},
     {"log", "off, stderr or a file's path of at most 127 bytes", "one line for each collection", parse_log, print_log},
 };
 #define OPTION_COUNT (sizeof options / sizeof options[0])

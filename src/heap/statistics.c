@@ -9,7 +9,7 @@ size_t mdn_heap_committed(const midden_heap *heap) {
   bytes += mdn_space_metadata_bytes(&core->space) + core->arena.committed_bytes + heap->bytes;
   bytes += core->tracer.stack.capacity * sizeof(mark_entry);
   bytes += core->weak.notes[0].bytes + core->weak.notes[1].bytes;
-  bytes += core->ephemerons.pending.bytes + core->ephemerons.buckets.bytes;
+  bytes += core->ephemerons.pending.bytes + core->ephemerons.buckets.bytes + core->phases.held.bytes;
   for (const struct mutator *mutator = core->mutators; mutator; mutator = mutator->next) bytes += mutator->bytes;
   for (const struct mutator *mutator = heap->detached; mutator; mutator = mutator->next) bytes += mutator->bytes;
   return bytes;
@@ -72,6 +72,12 @@ void midden_statistics_read(midden_heap *heap, midden_statistics *result) {
       .ephemerons_visited = core->figures.ephemerons_visited,
       .ephemerons_cleared = core->figures.ephemerons_cleared,
       .ephemeron_iterations = core->figures.ephemeron_iterations,
+      .finalizers_registered = core->finalizers.registered,
+      .finalizers_waiting = core->finalizers.waiting,
+      .finalizers_queued = core->figures.finalizers_queued,
+      .finalizers_run = core->figures.finalizers_run,
+      .finalizer_cycles = core->figures.finalizer_cycles,
+      .on_free_calls = core->figures.on_free_calls,
       .total_pause_ns = figures->total_pause_ns,
       .longest_pause_ns = figures->longest_pause_ns,
       .last_pause_ns = figures->last_pause_ns,

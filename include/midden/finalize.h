@@ -1,0 +1,78 @@
+/* Finalizers, and what a host does at the end of marking.
+ *
+ * A finalizer is a function of the host's for an object that has become unreachable. A collection only queues it; it
+ * runs when the host drains the queue, where it can take locks and allocate. Until then the object and all that it
+ * reaches stay. It runs at most once for each registration; after that, the object is like any other: reachable if the
+ * finalizer made it so, and it may be registered again. (For why finalizers are queued: Boehm, "Destructors,
+ * Finalizers, and Synchronization", 2003.)
+ *
+ * For cheap cleanup that needs no other object there is `on_free` in midden_shape: no queue, no resurrection. */
+#ifndef MIDDEN_FINALIZE_H
+#define MIDDEN_FINALIZE_H
+
+#include "midden/allocate.h"
+
+MIDDEN_BEGIN_DECLARATIONS
+
+/* Registers a finalizer of an object. An object may have several; in no particular order, all are queued in the
+ * collection that finds it unreachable. A kind can have one for each of its objects (midden_shape.finalizer).
+ * pre: `object` is the untagged start of an object of this heap.
+ * post: MIDDEN_OK; BAD_ARGUMENT, NO_MEMORY, MISUSE, and nothing is registered. Does not collect. Owner thread, not from
+ * inside a collection. */
+MIDDEN_API midden_status midden_finalizer_add(midden_mutator *mutator, void *object,
+                                              midden_finalizer_function function, void *context);
+
+/* The same, in order: it is queued only when no other unreachable object with a finalizer reaches the object. So a
+ * dependant's finalizer comes first, and its object's is found by a full collection after that has run.
+ * Where such objects form a cycle there is no order: the one registered first is queued, the report function is told,
+ * and `finalizer_cycles` in the statistics counts it; the others follow, one collection after another.
+ * Ephemerons count as reaching their values; weak references reach nothing. */
+MIDDEN_API midden_status midden_finalizer_add_ordered(midden_mutator *mutator, void *object,
+                                                      midden_finalizer_function function, void *context);
+
+/* Takes the newest such registration back. post: MIDDEN_OK; BAD_ARGUMENT if there is none that has not been queued;
+ * MISUSE. Cost: proportional to the number of registrations. Does not collect. */
+MIDDEN_API midden_status midden_finalizer_remove(midden_mutator *mutator, const void *object,
+                                                 midden_finalizer_function function, void *context);
+
+/* Runs at most `most` queued finalizers, in the order in which they were queued. Each is off the queue before it
+ * runs, so it may leave by longjmp, and may call this. MAY COLLECT AND MOVE, if a finalizer does.
+ * post: how many ran; 0 on misuse, too. Owner thread, not from inside a collection. */
+MIDDEN_API size_t midden_finalizers_run(midden_mutator *mutator, size_t most);
+
+/* How many are queued: for a host to look at where it can run them. Does not collect. Any number of times. */
+MIDDEN_API size_t midden_finalizers_waiting(const midden_heap *heap);
+
+/* ---- A host that takes part in the end of marking ----
+ *
+ * Some languages must decide by themselves what lives: string tables, caches, weak tables of an odd kind. Their function
+ * is called in every collection, minor ones included, at two moments:
+ *   MIDDEN_MARKING_ENDS    what the roots reach is marked, ephemerons included; nothing weak was cleared yet;
+ *   MIDDEN_SWEEPING_BEGINS all weak processing is done: what is marked now stays, the rest is about to be freed.
+ * It may look at objects that are not marked, but not follow references in those that are: they may have moved. It must
+ * not allocate, store into objects, register or collect. */
+typedef struct midden_marking midden_marking; /* valid during the call */
+typedef enum midden_phase { MIDDEN_MARKING_ENDS, MIDDEN_SWEEPING_BEGINS } midden_phase;
+typedef void (*midden_phase_function)(midden_marking *marking, midden_phase phase, void *context);
+
+/* Adds a function. `pins`: it calls midden_marking_pin; costs a copying heap a marking pass in each collection.
+ * post: MIDDEN_OK; BAD_ARGUMENT, NO_MEMORY, MISUSE. Does not collect. */
+MIDDEN_API midden_status midden_phase_add(midden_heap *heap, midden_phase_function function, void *context, bool pins);
+/* Removes the newest such function. post: MIDDEN_OK; BAD_ARGUMENT, MISUSE. */
+MIDDEN_API midden_status midden_phase_remove(midden_heap *heap, midden_phase_function function, void *context);
+
+/* Whether what a reference names is marked. A word that is no reference counts as marked. */
+MIDDEN_API bool midden_marking_is_marked(const midden_marking *marking, uintptr_t reference);
+
+/* Marks what the slot refers to, and all that it reaches. The slot is rewritten when that moves, now or later in this
+ * collection: it must be outside the heap's objects and stay where it is until the collection is over.
+ * post: MIDDEN_OK; or MISUSE in MIDDEN_SWEEPING_BEGINS, when it is too late. */
+MIDDEN_API midden_status midden_marking_mark(midden_marking *marking, void *slot);
+
+/* Keeps an object in place in this collection, should it be marked; does not mark it.
+ * post: MIDDEN_OK; or MISUSE in MIDDEN_SWEEPING_BEGINS, or where `pins` was not announced. */
+MIDDEN_API midden_status midden_marking_pin(midden_marking *marking, uintptr_t reference);
+
+MIDDEN_END_DECLARATIONS
+
+#endif
