@@ -6,7 +6,7 @@
 #include "counting_memory.h"
 #include "harness.h"
 
-enum { LIST = 1500, LEAVES = 24, ROOTS = 300, HANDLES = 600, LARGE_BYTES = 70000 };
+enum { CHAIN = 250, FINALIZED = 6, WEAK = 40, LIST = 1500, LEAVES = 24, ROOTS = 300, HANDLES = 600, LARGE_BYTES = 70000 };
 
 typedef struct life {
   counting_memory memory;
@@ -20,6 +20,11 @@ typedef struct life {
   midden_word scanned;
   size_t length, leaf_count;    /* built so far */
   char stack[4096];
+  midden_kind table;
+  midden_word chain[2];         /* a table of ephemerons, each value the next key; and the first key */
+  midden_word weak[WEAK];       /* weak slots, to the list */
+  bool chained;
+  size_t finalized;
 } life;
 
 static size_t leaf_size(size_t i) { return i % 6 == 5 ? LARGE_BYTES : 40 + i * 200; }
@@ -32,6 +37,12 @@ static void check_intact(const life *here) {
   EXPECT(cell == NULL, "the list goes on");
   for (size_t i = 0; i < here->leaf_count; i++)
     EXPECT(leaf_is((const void *)here->leaves[i], leaf_size(i), i), "leaf %zu", i);
+  const midden_word *pairs = (const midden_word *)here->chain[0];
+  uintptr_t key = here->chain[1];
+  for (size_t i = CHAIN; here->chained && i-- > 0; key = pairs[2 * i + 1]) {
+    EXPECT(pairs[2 * i] == key && ((const pair *)key)->car == immediate(i), "ephemeron %zu", i);
+  }
+  for (size_t i = 0; i < WEAK; i++) EXPECT(here->weak[i] == 0 || here->weak[i] == here->list, "weak slot %zu", i);
   EXPECT(here->memory.violations == 0, "memory was asked for or released wrongly");
 }
 
@@ -158,6 +169,50 @@ static void build(life *here) {
   here->ambiguous[0] = here->leaves[0] + 8;
 }
 
+static void finalize(midden_mutator *mutator, void *object, void *context) {
+  life *here = context;
+  (void)mutator;
+  EXPECT(midden_object_at(here->heap, object) == object, "a finalizer got no object");
+  here->finalized++;
+}
+
+static void phase(midden_marking *marking, midden_phase which, void *context) {
+  life *here = context;
+  if (which == MIDDEN_MARKING_ENDS) midden_marking_mark(marking, &here->roots[0]);
+}
+
+/* Weak slots, a chain of ephemerons, dead objects with finalizers in order, and a function at the end of marking. */
+static void add_liveness(life *here) {
+  here->roots[0] = here->list;
+  for (size_t i = 0; i < WEAK; i++) {
+    here->weak[i] = here->list;
+    midden_weak strength = i % 2 ? MIDDEN_WEAK_SHORT : MIDDEN_WEAK_LONG;
+    STATUS(here, midden_weak_add(here->heap, &here->weak[i], strength));
+  }
+  STATUS(here, midden_phase_add(here->heap, phase, here, false));
+  STATUS(here, midden_root_range_add(here->heap, here->chain, 2));
+  here->table = define(here, &(midden_shape){.name = "table", .refs = MIDDEN_REFS_PAIRS});
+  here->chain[0] = (uintptr_t)allocate(here, here->table, 2 * CHAIN * sizeof(midden_word));
+  for (size_t i = 0; i < CHAIN; i++) {
+    pair *key = allocate(here, here->pair, sizeof(pair));
+    key->car = immediate(i);
+    midden_word *pairs = (midden_word *)here->chain[0];
+    midden_store(here->mutator, pairs, &pairs[2 * i], key);
+    midden_store_word(here->mutator, pairs, &pairs[2 * i + 1], here->chain[1]);
+    here->chain[1] = (uintptr_t)key;
+  }
+  here->chained = true;
+  for (size_t i = 0; i < FINALIZED; i++) {
+    pair *dead = allocate(here, here->pair, sizeof(pair));
+    midden_store_word(here->mutator, dead, &dead->cdr, here->roots[1]);
+    here->roots[1] = (uintptr_t)dead;
+    STATUS(here, midden_finalizer_add_ordered(here->mutator, (void *)here->roots[1], finalize, here));
+  }
+  here->roots[1] = 0;
+}
+
+static void run_finalizers(life *here) { midden_finalizers_run(here->mutator, SIZE_MAX); }
+
 static void use_handles(life *here) {
   midden_scope scope = midden_scope_open(here->mutator);
   for (size_t i = 0; i < HANDLES; i++) {
@@ -204,7 +259,9 @@ static bool live_through(int index, uint64_t n, bool forever) {
   define_kinds(&here);
   add_roots(&here);
   build(&here);
+  add_liveness(&here);
   collect(&here, where);
+  run_finalizers(&here);
   use_handles(&here);
   use_stack(&here);
   churn(&here);
@@ -214,11 +271,19 @@ static bool live_through(int index, uint64_t n, bool forever) {
   check_intact(&here);
   midden_error error = {MIDDEN_OK, ""};
   EXPECT(midden_verify(here.heap, &error) == MIDDEN_OK, "%s", error.message);
+  bool failed = here.memory.failed;
+  counting_memory_heal(&here.memory);
+  for (size_t i = 0; i < FINALIZED && where->collects && here.finalized < FINALIZED; i++) {
+    collect(&here, where);
+    run_finalizers(&here);
+  }
+  EXPECT(here.finalized <= FINALIZED, "%zu finalizers ran", here.finalized);
+  if (where->collects && where->stack == MIDDEN_STACK_PRECISE) EXPECT(here.finalized == FINALIZED, "%zu finalizers ran", here.finalized);
   EXPECT(midden_heap_close(here.heap) == MIDDEN_OK, "close");
   EXPECT(here.memory.reservations == 0 && here.memory.reserved_bytes == 0, "%zu reservations are left",
          here.memory.reservations);
   EXPECT(here.memory.violations == 0, "memory was asked for or released wrongly");
-  return here.memory.failed;
+  return failed;
 }
 
 static void sweep(int index, bool forever) {

@@ -96,6 +96,7 @@ static void churn(model *here) {
       return;
     }
     here->allocations++;
+    here->leaves_made++;
     here->requested += size;
     memset(garbage, 0xff, size);
   }
@@ -113,13 +114,15 @@ static void shrink(model *here) {
 
 static void collect(model *here) {
   midden_collection which = model_below(here, 3) == 0 ? MIDDEN_FULL : MIDDEN_MINOR;
+  bool full = which == MIDDEN_FULL || !here->config.generational;
   midden_status status = midden_collect(here->mutator, which);
   if (status == MIDDEN_UNSUPPORTED && strcmp(here->config.collector, "none") == 0) {
     model_compare(here);
     return;
   }
+  if (full && here->exact && status == MIDDEN_OK) status = model_weak_settle(here);
   if (status != MIDDEN_OK) model_fail(here, "midden_collect: %s", midden_status_name(status));
-  model_compare_live(here, which == MIDDEN_FULL || !here->config.generational);
+  model_compare_live(here, full);
 }
 
 static void verify(model *here) {
@@ -201,12 +204,14 @@ static void operate_once(model *here) {
   size_t choice = model_below(here, 1000);
   here->result->operations++;
   if (choice < 430) make(here);
-  else if (choice < 700) relink(here);
+  else if (choice < 660) relink(here);
+  else if (choice < 730) model_weak_operate(here);
   else if (choice < 830) rewrite(here);
   else if (choice < 960) change_root(here);
   else if (choice < 985) nest(here);
   else if (choice < 990) churn(here);
-  else if (choice < 994) model_compare(here);
+  else if (choice < 993) model_compare(here);
+  else if (choice < 994) midden_finalizers_run(here->mutator, model_below(here, 5));
   else if (choice < 998) collect(here);
   else verify(here);
 }
@@ -259,11 +264,14 @@ static bool open_heap(model *here) {
   }
   here->mutator = midden_attach(here->heap, NULL, &error);
   if (here->mutator == NULL) model_fail(here, "midden_attach: %s", error.message);
-  return here->mutator != NULL && model_define_kinds(here);
+  return here->mutator != NULL && model_define_kinds(here) && model_weak_open(here);
 }
 
 static void release(model *here) {
   if (here->heap != NULL && midden_heap_close(here->heap) != MIDDEN_OK) model_fail(here, "midden_heap_close failed");
+  if (here->leaves_freed != here->leaves_made)
+    model_fail(here, "%llu leaves were made and %llu freed", (unsigned long long)here->leaves_made,
+               (unsigned long long)here->leaves_freed);
   for (uint32_t i = 1; i < here->shadow_count && here->shadows != NULL; i++) {
     free(here->shadows[i].edges);
     free(here->shadows[i].interior);

@@ -83,21 +83,31 @@ static void free_unreached(model *here, uint64_t stamp) {
   }
 }
 
-static walk compare(model *here) {
+static walk compare(model *here, bool certain) {
   walk state = {here, ++here->result->comparisons, 0, 0, 0};
   for (size_t i = 0; i < here->root_count && !here->result->failed; i++)
     reach(&state, *here->roots[i].slot, here->roots[i].holds, 0, "root", i);
-  while (state.pending > 0 && !here->result->failed) inspect(&state, here->work[--state.pending]);
+  model_next value = {0, 0, 0};
+  do {
+    while (state.pending > 0 && !here->result->failed) inspect(&state, here->work[--state.pending]);
+    bool more = !here->result->failed && model_weak_next(here, state.stamp, &value);
+    if (more) reach(&state, value.word, value.index, 0, "the value of an ephemeron", 0);
+  } while (state.pending > 0 && !here->result->failed);
+  for (size_t i = 0; i < 2; i++) {
+    state.objects++;
+    state.bytes += midden_size_of(here->heap, (const void *)here->weak_objects[i]);
+  }
+  if (!here->result->failed) model_weak_check(here, state.stamp, certain);
   if (!here->result->failed) free_unreached(here, state.stamp);
   return state;
 }
 
-void model_compare(model *here) { compare(here); }
+void model_compare(model *here) { compare(here, false); }
 
 void model_compare_live(model *here, bool full) {
   midden_statistics statistics;
   midden_statistics_read(here->heap, &statistics);
-  walk state = compare(here);
+  walk state = compare(here, here->exact && full);
   if (here->result->failed) return;
   bool wrong = here->exact && full ? statistics.live_objects != state.objects || statistics.live_bytes != state.bytes
                                    : statistics.live_objects < state.objects || statistics.live_bytes < state.bytes;

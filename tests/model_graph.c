@@ -60,8 +60,10 @@ bool model_define_kinds(model *here) {
   };
   for (int i = 0; i < MODEL_SHAPES; i++) {
     midden_error error = {MIDDEN_OK, ""};
+    midden_shape shape = shapes[i];
+    if (i == MODEL_LEAF) model_leaf_shape(here, &shape);
     if (!(here->shapes >> i & 1)) continue;
-    here->kinds[i] = midden_kind_define(here->heap, &shapes[i], &error);
+    here->kinds[i] = midden_kind_define(here->heap, &shape, &error);
     if (here->kinds[i].id == 0) {
       model_fail(here, "kind %s: %s", shapes[i].name, error.message);
       return false;
@@ -206,6 +208,7 @@ uint32_t model_make(model *here, void **object) {
     return 0; /* the shadow is unreachable and freed by the next comparison */
   }
   here->allocations++;
+  here->leaves_made += made->shape == MODEL_LEAF;
   here->requested += made->bytes;
   if (made->edges == NULL || (made->shape == MODEL_AMBIGUOUS && made->interior == NULL)) {
     model_fail(here, "no memory for the shadow");

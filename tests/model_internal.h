@@ -41,7 +41,19 @@ typedef struct model_root {
   bool pins;  /* found by an ambiguous or pinned visit: the slot is never rewritten */
 } model_root;
 
+/* An object that a weak reference or a finalizer watches: its shadow, 0 once that is unreachable; and its number. */
+typedef struct model_watch {
+  uint32_t index;
+  uint64_t serial; /* 0: none */
+  bool ran;        /* its finalizer, since the last comparison */
+} model_watch;
+
 enum {
+  MODEL_WEAK_SLOTS = 24,
+  MODEL_WEAK_ELEMENTS = 40,
+  MODEL_EPHEMERONS = 40,
+  MODEL_FINALIZERS = 30,
+  MODEL_SERIALS = 1 << 17, /* leaves numbered below this are checked to be freed once */
   MODEL_RANGE_ROOTS = 24,
   MODEL_SINGLE_ROOTS = 8,
   MODEL_SCANNED_ROOTS = 8,
@@ -74,6 +86,13 @@ typedef struct model {
   int depth;
   uint64_t budget; /* operations to do, nested ones counted */
   uint64_t allocations, requested;
+  midden_word weak_slots[MODEL_WEAK_SLOTS];
+  midden_word weak_objects[2]; /* a weak array, and a table of ephemerons */
+  model_watch weak[MODEL_WEAK_SLOTS + MODEL_WEAK_ELEMENTS];
+  model_watch keys[MODEL_EPHEMERONS], values[MODEL_EPHEMERONS];
+  model_watch finalizers[MODEL_FINALIZERS];
+  uint64_t leaves_made, leaves_freed;
+  unsigned char freed[MODEL_SERIALS / 8];
   model_result *result;
 } model;
 
@@ -99,6 +118,28 @@ void model_rewrite(model *here, uint32_t index, void *object);
 uint32_t model_walk(model *here, void **object);
 /* Whether the content of an object, edges aside, is what its shadow says. */
 bool model_content_is(const shadow *expected, const void *object);
+
+/* model_weak.c: what refers to the graph without keeping it. */
+
+/* Gives the leaves' kind its on_free. */
+void model_leaf_shape(model *here, midden_shape *shape);
+bool model_weak_open(model *here);
+/* Sets a random weak reference or ephemeron, or adds a finalizer. */
+void model_weak_operate(model *here);
+
+/* A value that an ephemeron makes reachable, in a comparison. */
+typedef struct model_next {
+  size_t position; /* 0 at first */
+  uint32_t index;
+  uintptr_t word;
+} model_next;
+
+/* The next value, of a key that this comparison has reached, that it has not reached. post: false if there is none. */
+bool model_weak_next(model *here, uint64_t stamp, model_next *next);
+/* Checks all of it. `certain`: a full collection was just made, and nothing is ambiguous. */
+void model_weak_check(model *here, uint64_t stamp, bool certain);
+/* After a full collection where nothing is ambiguous: see model_weak.c. */
+midden_status model_weak_settle(model *here);
 
 /* model_compare.c: the whole graph. Shadows that are no longer reachable are freed. */
 void model_compare(model *here);

@@ -28,7 +28,7 @@ static bool same(const midden_config *a, const midden_config *b) {
          a->generational == b->generational && a->nursery == b->nursery && a->heap_initial == b->heap_initial &&
          a->growth == b->growth && a->growth_factor == b->growth_factor &&
          a->stress == b->stress && a->stress_value == b->stress_value && a->verify == b->verify &&
-         a->poison == b->poison && strcmp(a->log, b->log) == 0;
+         a->poison == b->poison && a->run_finalizers == b->run_finalizers && strcmp(a->log, b->log) == 0;
 }
 
 START_TEST(each_option) {
@@ -57,6 +57,8 @@ START_TEST(each_option) {
   ck_assert(!parsed("generational=yes,generational=no").generational);
   ck_assert_uint_eq(parsed("nursery=3M").nursery, 3 << 20);
   ck_assert(parsed("poison=yes").poison);
+  ck_assert(parsed("finalizers=run").run_finalizers);
+  ck_assert(!parsed("finalizers=run,finalizers=drop").run_finalizers);
   ck_assert(!parsed("poison=yes,poison=no").poison);
   ck_assert_str_eq(parsed("log=stderr").log, "stderr");
   ck_assert_str_eq(parsed("log=/tmp/a b.log").log, "/tmp/a b.log");
@@ -101,14 +103,14 @@ START_TEST(print_and_parse_round_trip) {
     while (midden_collector_name(collectors) != NULL) collectors++;
     snprintf(text, sizeof text,
              "collector=%s,stack=%s,generational=%s,nursery=%zuK,heap-limit=%zu,heap-initial=%zuK,growth=%s,stress=%s,"
-             "verify=%s,poison=%s,log=%s",
+             "verify=%s,poison=%s,finalizers=%s,log=%s",
              midden_collector_name(test_random_below(&random, collectors)), stacks[test_random_below(&random, 2)],
              test_random_below(&random, 2) ? "yes" : "no", 1 + test_random_below(&random, 9000),
              1 + test_random_below(&random, 1u << test_random_below(&random, 31)), 1 + test_random_below(&random, 5000),
              growths[test_random_below(&random, COUNT_OF(growths))],
              stresses[test_random_below(&random, COUNT_OF(stresses))],
              verifies[test_random_below(&random, COUNT_OF(verifies))], test_random_below(&random, 2) ? "yes" : "no",
-             logs[test_random_below(&random, COUNT_OF(logs))]);
+             test_random_below(&random, 2) ? "run" : "drop", logs[test_random_below(&random, COUNT_OF(logs))]);
     midden_config first = parsed(text);
     size_t length = midden_config_print(&first, printed, sizeof printed);
     EXPECT(length == strlen(printed), "length %zu of \"%s\"", length, printed);
@@ -177,7 +179,7 @@ static void check_bad_value(const char *name, const char *accepted) {
   ck_assert_int_eq(midden_config_parse(&config, text, NULL), MIDDEN_BAD_OPTION);
 }
 
-START_TEST(bad_values) { ck_assert_uint_eq(for_each_option(check_bad_value), 11); }
+START_TEST(bad_values) { ck_assert_uint_eq(for_each_option(check_bad_value), 12); }
 END_TEST
 
 START_TEST(bad_names) {

@@ -129,7 +129,7 @@ static __attribute__((noinline)) void collect_with_registers(void *context, cons
   heap->collecting = false;
   log_collection(heap, attempt, before, pinned_before);
   if (core->figures.finalizer_cycles > cycles_before) {
-    mdn_heap_report(heap, true, "midden: ordered finalizers: %llu cycles of objects that reach each other: of each, "
+    mdn_heap_report(heap, false, "midden: ordered finalizers: %llu cycles of objects that reach each other: of each, "
                                 "the one registered first is finalized first",
                     (unsigned long long)(core->figures.finalizer_cycles - cycles_before));
   }

@@ -70,6 +70,11 @@ static void print_size(size_t size, char *text, size_t capacity) {
   snprintf(text, capacity, "%zu%.1s", size, &units[unit]);
 }
 
+static void print_size_or_auto(size_t size, char *text, size_t capacity) {
+  if (size) print_size(size, text, capacity);
+  else snprintf(text, capacity, "auto");
+}
+
 static bool parse_number(const char *text, uint64_t *number) {
   if (*text < '0' || *text > '9') return false;
   char *end;
@@ -101,19 +106,15 @@ static void print_stack(const midden_config *config, char *text, size_t capacity
   snprintf(text, capacity, "%s", print_word(stack_words, (int)config->stack));
 }
 
-static bool parse_limit(midden_config *config, const char *text) {
-  if (strcmp(text, "auto") == 0) {
-    config->heap_limit = 0;
-    return true;
-  }
-  return parse_size(text, &config->heap_limit) && config->heap_limit > 0;
+static bool parse_size_or_auto(const char *text, size_t *size) {
+  if (strcmp(text, "auto") != 0) return parse_size(text, size) && *size > 0;
+  *size = 0;
+  return true;
 }
+
+static bool parse_limit(midden_config *config, const char *text) { return parse_size_or_auto(text, &config->heap_limit); }
 static void print_limit(const midden_config *config, char *text, size_t capacity) {
-  if (config->heap_limit) {
-    print_size(config->heap_limit, text, capacity);
-  } else {
-    snprintf(text, capacity, "auto");
-  }
+  print_size_or_auto(config->heap_limit, text, capacity);
 }
 
 static bool parse_initial(midden_config *config, const char *text) { return parse_size(text, &config->heap_initial); }
@@ -232,19 +233,9 @@ static void print_generational(const midden_config *config, char *text, size_t c
   snprintf(text, capacity, "%s", print_word(yes_words, config->generational));
 }
 
-static bool parse_nursery(midden_config *config, const char *text) {
-  if (strcmp(text, "auto") == 0) {
-    config->nursery = 0;
-    return true;
-  }
-  return parse_size(text, &config->nursery) && config->nursery > 0;
-}
+static bool parse_nursery(midden_config *config, const char *text) { return parse_size_or_auto(text, &config->nursery); }
 static void print_nursery(const midden_config *config, char *text, size_t capacity) {
-  if (config->nursery) {
-    print_size(config->nursery, text, capacity);
-  } else {
-    snprintf(text, capacity, "auto");
-  }
+  print_size_or_auto(config->nursery, text, capacity);
 }
 
 static bool parse_log(midden_config *config, const char *text) {
