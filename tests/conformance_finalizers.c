@@ -51,6 +51,13 @@ static void finalize(midden_mutator *mutator, void *object, void *context) {
   MIDDEN_END(mutator);
 }
 
+static void finalize_tagged(midden_mutator *mutator, void *object, void *context) {
+  const uintptr_t *dead = object;
+  (void)mutator, (void)context;
+  EXPECT(dead[0] == (uintptr_t)dead + (5 | UINT64_C(0xfff) << 52), "the object is not intact: %#zx", (size_t)dead[0]);
+  journal.numbers[journal.count++] = dead[1] >> 3;
+}
+
 static void begin(world *here, int index, const char *options) {
   world_open(here, index, options);
   journal = (struct journal){.here = here};
@@ -388,6 +395,37 @@ START_TEST(removing_and_misuse) {
 }
 END_TEST
 
+/* The heap's references may all be tagged: registrations hold objects all the same. */
+START_TEST(tagged_references) {
+  world here;
+  midden_config config = combination_config(_i);
+  config.references.low_tags = 1 << 3 | 1 << 5;
+  config.references.high_mask = config.references.high_match = UINT64_C(0xfff) << 52;
+  world_open_config(&here, _i, &config);
+  const uintptr_t tag = 5 | UINT64_C(0xfff) << 52;
+  journal = (struct journal){.here = &here};
+  for (size_t i = 0; i < COUNT; i++) {
+    uintptr_t *made = midden_alloc(here.mutator, here.pair);
+    here.slots[i] = (uintptr_t)made + tag;
+    made[0] = (uintptr_t)made + tag; /* to itself */
+    made[1] = immediate(i);
+    midden_written(here.mutator, made, made, 2);
+    if (i % 2) midden_finalizer_add_ordered(here.mutator, made, finalize_tagged, &journal);
+    else midden_finalizer_add(here.mutator, made, finalize_tagged, &journal);
+  }
+  world_collect(&here);
+  ck_assert_uint_eq(midden_finalizers_waiting(here.heap), 0);
+  drop(&here, 0, COUNT);
+  world_collect(&here);
+  world_churn(&here, 30);
+  world_collect(&here);
+  run_all(&here);
+  if (exact(&here)) ck_assert_uint_eq(journal.count, COUNT);
+  for (size_t i = 0; i < COUNT; i++) EXPECT(times_run(i) <= 1, "finalizer %zu ran %zu times", i, times_run(i));
+  world_close(&here);
+}
+END_TEST
+
 /* At the end: run, dependants first and whatever is reachable; or dropped. */
 START_TEST(at_close) {
   for (size_t runs = 0; runs < 2; runs++) {
@@ -417,6 +455,7 @@ int main(void) {
       {kinds_with_a_finalizer, ANYWHERE},
       {minor_collections, GENERATIONAL},
       {removing_and_misuse, ANYWHERE},
+      {tagged_references, ANYWHERE},
       {at_close, ANYWHERE},
   };
   return run_combinations("conformance_finalizers", tests, COUNT_OF(tests));

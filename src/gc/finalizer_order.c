@@ -54,6 +54,10 @@ static bool order_push(struct order *order, struct table *table, uint32_t number
 
 static uint32_t order_pop(struct table *table) { return ((uint32_t *)table->items)[--table->count]; }
 
+static uintptr_t order_cell(const struct order *order, const struct finalizer *registration) {
+  return weak_cell(&order->core->form, &order->core->space, registration->object);
+}
+
 /* ---- the graph ---- */
 
 static uint32_t *order_bucket(const struct order *order, uintptr_t cell) {
@@ -200,7 +204,7 @@ static void order_enter_components(struct order *order) {
 
 static void order_count(struct order *order, struct finalizer *const *registrations, size_t count) {
   for (size_t i = 0; i < count; i++) {
-    struct order_node *node = order_node(order, order_node_of(order, registrations[i]->object));
+    struct order_node *node = order_node(order, order_node_of(order, order_cell(order, registrations[i])));
     struct order_component *component = order_component(order, node->component);
     component->members += !node->finalized;
     node->finalized = true;
@@ -216,9 +220,10 @@ static size_t order_answer(struct order *order, struct finalizer *const *registr
   order_count(order, registrations, count);
   for (size_t i = 0; i < count; i++) {
     struct finalizer *registration = registrations[i];
-    registration->component = order_node(order, order_node_of(order, registration->object))->component;
+    uintptr_t cell = order_cell(order, registration);
+    registration->component = order_node(order, order_node_of(order, cell))->component;
     const struct order_component *component = order_component(order, registration->component);
-    registration->ready = !component->entered && registration->object == component->cell;
+    registration->ready = !component->entered && cell == component->cell;
     cycles += registration->number == component->oldest && !component->entered && component->members > 1;
   }
   return cycles;
@@ -237,7 +242,7 @@ size_t mdn_finalizers_order(struct core *core, struct finalizer *const *registra
   };
   order.failed = !table_grow(&order.components, core->space.memory, 1, sizeof(struct order_component));
   if (!order.failed) *order_component(&order, order.components.count++) = (struct order_component){false, 0, 0, 0};
-  for (size_t i = 0; i < count && !order.failed; i++) order_node_of(&order, registrations[i]->object);
+  for (size_t i = 0; i < count && !order.failed; i++) order_node_of(&order, order_cell(&order, registrations[i]));
   if (!order.failed) order_read(&order);
   for (uint32_t i = 0; i < order.nodes.count && !order.failed; i++) {
     if (order_node(&order, i)->index == 0) order_connect(&order, i);

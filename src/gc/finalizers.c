@@ -104,8 +104,9 @@ struct sorting {
 static void sort_finalizers(const struct core *core, struct finalizer_list *list, struct sorting *into) {
   struct finalizer *at;
   while ((at = pop_finalizer(list))) {
-    if (weak_live(&core->space, at->object)) {
-      at->object = weak_now(&core->space, at->object);
+    uintptr_t cell = weak_cell(&core->form, &core->space, at->object);
+    if (weak_live(&core->space, cell)) {
+      at->object += weak_now(&core->space, cell) - cell;
       push_finalizer(&into->live, at);
     } else {
       push_finalizer(at->ordered ? &into->ordered : &into->dead, at);

@@ -13,7 +13,7 @@ struct core;
 
 struct finalizer {
   struct finalizer *next;
-  midden_word object;
+  midden_word object; /* a reference, tagged as the heap wants it */
   midden_finalizer_function function;
   void *context;
   uint64_t number;    /* registrations are numbered */

@@ -67,6 +67,11 @@ static inline uintptr_t weak_now(const struct space *space, uintptr_t cell) {
   return *(const midden_word *)cell;
 }
 
+/* A word that refers to a cell, by whatever tag is a reference: for tables of the library's own, which visitors see. */
+static inline uintptr_t weak_word_of(const struct reference_form *form, uintptr_t cell) {
+  return cell + bits_lowest(form->low_tags) + form->high_match;
+}
+
 /* The cell that a word refers to; 0 if it is no reference. */
 static inline uintptr_t weak_cell(const struct reference_form *form, const struct space *space, uintptr_t word) {
   size_t offset;

@@ -137,7 +137,7 @@ static void *allocate_finalized(struct mutator *mutator, const struct kind *kind
     mdn_finalizer_give(&core->finalizers, finalizer);
     return NULL;
   }
-  *finalizer = (struct finalizer){.object = (uintptr_t)cell,
+  *finalizer = (struct finalizer){.object = weak_word_of(&core->form, (uintptr_t)cell),
                                   .function = kind->finalizer,
                                   .context = kind->finalizer_context,
                                   .ordered = kind->flags & MIDDEN_KIND_FINALIZER_ORDERED};

@@ -10,8 +10,10 @@ static midden_status add_finalizer(midden_mutator *face, void *object, midden_fi
   }
   struct finalizer *finalizer = mdn_finalizer_take(&core->finalizers, &core->arena);
   if (!finalizer) return MIDDEN_NO_MEMORY;
-  *finalizer = (struct finalizer){
-      .object = (uintptr_t)object, .function = function, .context = context, .ordered = ordered};
+  *finalizer = (struct finalizer){.object = weak_word_of(&core->form, (uintptr_t)object),
+                                  .function = function,
+                                  .context = context,
+                                  .ordered = ordered};
   mdn_finalizer_register(&core->finalizers, finalizer);
   return MIDDEN_OK;
 }
@@ -29,7 +31,8 @@ midden_status midden_finalizer_add_ordered(midden_mutator *mutator, void *object
 midden_status midden_finalizer_remove(midden_mutator *face, const void *object, midden_finalizer_function function,
                                       void *context) {
   if (mutator_enter(face) != MIDDEN_OK) return MIDDEN_MISUSE;
-  return mdn_finalizer_remove(&mutator_of(face)->core->finalizers, (uintptr_t)object, function, context);
+  struct core *core = mutator_of(face)->core;
+  return mdn_finalizer_remove(&core->finalizers, weak_word_of(&core->form, (uintptr_t)object), function, context);
 }
 
 size_t midden_finalizers_waiting(const midden_heap *heap) {
@@ -46,7 +49,7 @@ size_t midden_finalizers_run(midden_mutator *face, size_t most) {
     mdn_finalizer_give(&core->finalizers, next);
     core->figures.finalizers_run++;
     ran++;
-    finalizer.function(face, (void *)finalizer.object, finalizer.context);
+    finalizer.function(face, (void *)weak_cell(&core->form, &core->space, finalizer.object), finalizer.context);
   }
   return ran;
 }

@@ -353,4 +353,20 @@
             (close-port port)
             (begin (eval form) (loop)))))))
 
+;; ---- guardians ----
+;; (guardian object) guards it; (guardian) is an object that was guarded and is not reachable any
+;; more, and now is again; or #f.
+(define (make-guardian)
+  (let ((queue (list '())))
+    (lambda arguments
+      (if (pair? arguments)
+          (%add-guarded (car arguments) queue)
+          (begin
+            (%run-finalizers)
+            (if (null? (car queue))
+                #f
+                (let ((object (caar queue)))
+                  (set-car! queue (cdar queue))
+                  object)))))))
+
 (define (this-scheme-implementation-name) "midden-scheme")

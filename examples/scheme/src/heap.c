@@ -51,11 +51,35 @@ static const midden_shape shapes[KIND_COUNT] = {
     [KIND_PORT] = {.name = "port", .size = sizeof(struct port_object), .refs = MIDDEN_REFS_NONE},
     [KIND_MULTIPLE] = {.name = "multiple values", .refs = MIDDEN_REFS_ALL},
     [KIND_SEGMENT] = {.name = "stack segment", .refs = MIDDEN_REFS_ALL},
+    /* A weak car and a strong cdr; a key and its datum. */
+    [KIND_WEAK_PAIR] = {.name = "weak pair",
+                        .size = sizeof(struct pair),
+                        .refs = MIDDEN_REFS_WEAK,
+                        .weak_bitmap = WORD(pair, car),
+                        .bitmap = WORD(pair, cdr)},
+    [KIND_EPHEMERON] = {.name = "ephemeron", .refs = MIDDEN_REFS_PAIRS, .pairs = MIDDEN_PAIRS_EPHEMERON},
 };
+
+/* A port that the program lost: written out, closed and freed. Nothing of the heap is needed for it, so it takes no
+ * finalizer. When the heap is closed, the ports have been closed before it. */
+static void free_port(void *object, size_t size, void *context) {
+  (void)size;
+  struct vm *vm = context;
+  struct port *port = ((struct port_object *)object)->port;
+  if (!port || !vm->ports || port->is_standard)
+    return;
+  port_close(port);
+  port_discard(vm, port);
+}
 
 static bool define_kinds(struct vm *vm, midden_error *error) {
   for (int kind = KIND_NONE + 1; kind < KIND_COUNT; kind++) {
-    vm->kinds[kind] = midden_kind_define(vm->heap, &shapes[kind], error);
+    midden_shape shape = shapes[kind];
+    if (kind == KIND_PORT) {
+      shape.on_free = free_port;
+      shape.on_free_context = vm;
+    }
+    vm->kinds[kind] = midden_kind_define(vm->heap, &shape, error);
     if (vm->kinds[kind].id == 0)
       return false;
     vm->kind_of_id[vm->kinds[kind].id] = (uint8_t)kind;
@@ -73,6 +97,7 @@ static void scan_roots(midden_visitor *visitor, void *context) {
   midden_visit_range(visitor, vm->base, (size_t)(vm->top - vm->base));
   midden_visit_range(visitor, vm->symbols, vm->symbol_capacity);
   midden_visit_range(visitor, vm->temporaries.items, vm->temporaries.count);
+  guards_visit(vm, visitor);
 }
 
 static bool register_roots(struct vm *vm, midden_error *error) {
@@ -111,6 +136,7 @@ static bool prepare(struct vm *vm, const midden_config *config, const void *stac
 
 struct vm *scheme_open(midden_config *config, const void *stack_bottom, midden_error *error) {
   config->references.low_tags = SCHEME_REFERENCE_TAGS;
+  config->cleared = BROKEN;
 #ifdef SCHEME_PRECISE
   config->stack = MIDDEN_STACK_PRECISE;
 #else
@@ -138,6 +164,7 @@ void scheme_close(struct vm *vm) {
   midden_heap_close(vm->heap); /* detaches the mutator, forgets the roots */
   stack_close(vm);
   symbol_table_close(vm);
+  guards_close(vm);
   free(vm->temporaries.items);
   free(vm);
 }
@@ -402,6 +429,12 @@ void heap_print_statistics(struct vm *vm, FILE *file) {
   FIGURE(marked_in_place);
   FIGURE(objects_remembered);
   FIGURE(mark_stack_rescans);
+  FIGURE(weak_cleared);
+  FIGURE(ephemerons_visited);
+  FIGURE(ephemerons_cleared);
+  FIGURE(finalizers_queued);
+  FIGURE(finalizers_run);
+  FIGURE(on_free_calls);
   FIGURE(total_pause_ns);
   FIGURE(longest_pause_ns);
   FIGURE(last_pause_ns);

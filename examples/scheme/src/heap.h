@@ -60,6 +60,10 @@ bool string_widen(struct vm *vm, value string);
 
 bool value_stack_push(struct value_stack *stack, value v);
 
+/* builtins_weak.c: the guardians of live objects are roots. */
+void guards_visit(struct vm *vm, midden_visitor *visitor);
+void guards_close(struct vm *vm);
+
 /* Collects. */
 void heap_collect(struct vm *vm);
 /* Prints one line name=value for each figure of the heap. */

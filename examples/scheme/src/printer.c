@@ -261,6 +261,12 @@ static void print_object(struct printer *printer, value v) {
   case KIND_MULTIPLE:
     port_write_text(port, "#<multiple values>");
     break;
+  case KIND_WEAK_PAIR:
+    port_write_text(port, "#<weak pair>");
+    break;
+  case KIND_EPHEMERON:
+    port_write_text(port, "#<ephemeron>");
+    break;
   default:
     port_write_text(port, "#<object>");
     break;

@@ -46,6 +46,7 @@ enum {
 #define EOF_VALUE IMMEDIATE(4, 0)
 #define UNDEFINED IMMEDIATE(5, 0) /* the content of a variable before its definition */
 #define FAIL IMMEDIATE(6, 0)      /* never seen by a program: a C function raised an exception */
+#define BROKEN IMMEDIATE(7, 0)    /* what the heap puts where a weak reference was; programs see #f */
 #define CHARACTER_SUBTYPE 1
 
 static inline value make_boolean(bool b) { return b ? TRUE_VALUE : FALSE_VALUE; }

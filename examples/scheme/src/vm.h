@@ -59,6 +59,8 @@ enum kind {
   KIND_PORT,
   KIND_MULTIPLE,
   KIND_SEGMENT,
+  KIND_WEAK_PAIR,
+  KIND_EPHEMERON,
   KIND_COUNT
 };
 
@@ -112,6 +114,7 @@ struct vm {
   struct value_stack temporaries; /* reader, compiler */
 
   struct port *ports; /* all open ports */
+  struct guard *guards; /* objects with a guardian; see builtins_weak.c */
   value *frame;       /* of the procedure that called a builtin: where a call chain starts */
   bool aborting;      /* the program is being left: raise calls no handler */
   bool exiting;       /* (exit) was called, with */
