@@ -6,6 +6,7 @@ import shutil
 MULTIPLES = (1.5, 2.0, 3.0, 5.0)
 COLLECTORS = ("mark-sweep", "mark-compact", "copying")
 SHARED = "its objects are shared: none has one owner who could free it"
+UNOWNED = "its table follows objects that nobody frees"
 NO_SOURCE = "only gcbench and trees are written in this language"
 
 
@@ -34,6 +35,7 @@ WORKLOADS = [
     Workload("phases", "phases", 1000000, 200000),
     Workload("lua", "lua", 10000, 4000),
     Workload("scheme", "scheme", 60000, 20000, skip={"malloc": SHARED}),
+    Workload("ephemerons", "ephemerons", 40000, 15000, skip={"malloc": UNOWNED}),
     Workload("recursion", "recursion", 10000, 4000),
     *(Workload(f"allocation-{size}", "allocation", size, size, limits=(1, 64), quick_too=size == 32)
       for size in (16, 32, 64, 256, 1024)),

@@ -9,6 +9,10 @@
  *   shim_allocate(kind, size)               zeroed; shim_allocate_array(kind, count) too, count words
  *   shim_allocate_leaf(kind, size)
  *   shim_store(object, slot, value)         every store of a reference into an object
+ *   shim_define_pairs(name)                 a kind for tables of ephemerons; shim_allocate_pairs(kind, count);
+ *   shim_pair_key(table, index)             the key, or NULL if it is gone; shim_pair_value(table, index)
+ *   shim_pair_set(table, index, key, value)
+ *                                           these only where objects need no owner: not over malloc
  *   shim_free(object)                       by its owner; does nothing but where SHIM_FREES is defined
  *   SHIM_FRAME(locals), SHIM_END()          around code that allocates and holds these 1 to 12 locals
  *   shim_checkpoint()                       most is alive now: measures it, when the options ask

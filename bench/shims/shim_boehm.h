@@ -72,6 +72,26 @@ static inline void shim_store(void *object, void *slot, void *value) {
   *(void **)slot = value;
 }
 static inline void shim_free(void *object) { (void)object; }
+
+/* Boehm has no ephemerons. A pair is a hidden key with a disappearing link, and a value, which is held until the
+ * pair is used again: so much a host would write, as long as values do not refer to keys. */
+static SHIM_MAYBE_UNUSED shim_kind shim_define_pairs(const char *name) {
+  (void)name;
+  return 1;
+}
+static inline void *shim_allocate_pairs(shim_kind kind, size_t count) { return shim_allocate_array(kind, 2 * count); }
+static inline void *shim_pair_key(void *table, size_t index) {
+  GC_hidden_pointer hidden = ((GC_hidden_pointer *)table)[2 * index];
+  return hidden ? GC_REVEAL_POINTER(hidden) : NULL;
+}
+static inline void *shim_pair_value(void *table, size_t index) { return ((void **)table)[2 * index + 1]; }
+static inline void shim_pair_set(void *table, size_t index, void *key, void *value) {
+  void **pair = (void **)table + 2 * index;
+  if (pair[0]) GC_unregister_disappearing_link(pair);
+  pair[0] = (void *)GC_HIDE_POINTER(key);
+  pair[1] = value;
+  GC_general_register_disappearing_link(pair, key);
+}
 #define SHIM_FRAME(...) ((void)0)
 #define SHIM_END() ((void)0)
 

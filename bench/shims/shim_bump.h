@@ -72,6 +72,16 @@ static inline void shim_store(void *object, void *slot, void *value) {
   *(void **)slot = value;
 }
 static inline void shim_free(void *object) { (void)object; }
+
+static SHIM_MAYBE_UNUSED shim_kind shim_define_pairs(const char *name) { return shim_define_array(name); }
+static inline void *shim_allocate_pairs(shim_kind kind, size_t count) { return shim_allocate_array(kind, 2 * count); }
+static inline void *shim_pair_key(void *table, size_t index) { return ((void **)table)[2 * index]; }
+static inline void *shim_pair_value(void *table, size_t index) { return ((void **)table)[2 * index + 1]; }
+static inline void shim_pair_set(void *table, size_t index, void *key, void *value) {
+  void **pair = (void **)table + 2 * index;
+  pair[0] = key;
+  pair[1] = value;
+}
 #define SHIM_FRAME(...) ((void)0)
 #define SHIM_END() ((void)0)
 

@@ -83,6 +83,19 @@ static inline void shim_store(void *object, void *slot, void *value) {
 }
 static inline void shim_free(void *object) { (void)object; }
 
+static SHIM_MAYBE_UNUSED shim_kind shim_define_pairs(const char *name) {
+  midden_shape shape = {.name = name, .refs = MIDDEN_REFS_PAIRS};
+  return shim_define_shape(&shape);
+}
+static inline void *shim_allocate_pairs(shim_kind kind, size_t count) { return shim_allocate_array(kind, 2 * count); }
+static inline void *shim_pair_key(void *table, size_t index) { return ((void **)table)[2 * index]; }
+static inline void *shim_pair_value(void *table, size_t index) { return ((void **)table)[2 * index + 1]; }
+static inline void shim_pair_set(void *table, size_t index, void *key, void *value) {
+  void **pair = (void **)table + 2 * index;
+  shim_store(table, &pair[0], key);
+  shim_store(table, &pair[1], value);
+}
+
 #ifdef SHIM_PRECISE
 #define SHIM_FRAME(...) MIDDEN_FRAME(shim_mutator, __VA_ARGS__)
 #define SHIM_END() MIDDEN_END(shim_mutator)
