@@ -20,7 +20,7 @@ static void check_limit(world *here) {
 
 static void open_limited(world *here, int index, size_t bytes, const char *more) {
   char options[128];
-  snprintf(options, sizeof options, "heap-limit=%zuK,heap-initial=64K,verify=off%s", bytes / 1024, more);
+  snprintf(options, sizeof options, "heap-limit=%zu,heap-initial=64K,verify=off%s", bytes, more);
   world_open(here, index, options);
   ck_assert_uint_ge(world_statistics(here).limit_bytes, bytes);
   ck_assert_uint_lt(world_statistics(here).limit_bytes, bytes + PAGE); /* whole pages */

@@ -67,10 +67,18 @@ void mdn_central_withdraw(struct central *central, struct span *span) {
 }
 
 /* A kind's first span is as small as its class allows, so that a heap with many kinds and few objects
- * stays small. */
+ * stays small; the next ones are short, and only a list that has many gets spans of full length. Longer spans
+ * have fewer descriptors and refills for the same cells. */
+#define SHORT_SPAN_PAGES ((size_t)2)
+#define SHORT_SPANS 32
+#define SHORT_SPAN_CELL_MOST 2048 /* above it a class's length is chosen for the waste at the end */
+
 static size_t pages_for_next_span(const struct central *central, bool first) {
-  if (first) return round_up(central->cell_size, PAGE_BYTES) >> PAGE_SHIFT;
-  return mdn_class_pages[central->size_class];
+  size_t least = round_up(central->cell_size, PAGE_BYTES) >> PAGE_SHIFT;
+  if (first) return least;
+  size_t pages = mdn_class_pages[central->size_class];
+  bool many_cells = central->cell_size <= SHORT_SPAN_CELL_MOST;
+  return many_cells && central->span_count < SHORT_SPANS ? size_minimum(pages, SHORT_SPAN_PAGES) : pages;
 }
 
 struct span *mdn_central_grow(struct space *space, struct central *central, bool first) {

@@ -7,7 +7,7 @@
 
 /* Where each table starts in the reservation, for a range of `pages` pages. */
 struct plan {
-  size_t page_map, alloc_bits, mark_bits, pin_bits, ranks, spans, free, dirty, freed_at, bare_chunks, tree, end;
+  size_t page_map, alloc_bits, mark_bits, pin_bits, ranks, spans, free, dirty, freed_at, bare_chunks, pinned_chunks, tree, end;
   size_t leaves;
 };
 
@@ -32,6 +32,7 @@ static struct plan plan_tables(size_t pages) {
   plan.dirty = place(&end, covered / 8);
   plan.freed_at = place(&end, plan.leaves * sizeof(uint64_t));
   plan.bare_chunks = place(&end, (plan.leaves + 63) / 64 * sizeof(uint64_t));
+  plan.pinned_chunks = place(&end, (plan.leaves + 63) / 64 * sizeof(uint64_t));
   plan.tree = place(&end, 2 * plan.leaves * sizeof(struct run_summary));
   plan.end = end;
   return plan;
@@ -63,6 +64,7 @@ static bool reserve(struct space *space, size_t pages) {
   space->ranks = (uint16_t *)(void *)(start + plan.ranks);
   space->spans = (struct span *)(void *)(start + plan.spans);
   space->bare_chunks = (uint64_t *)(void *)(start + plan.bare_chunks);
+  space->pinned_chunks = (uint64_t *)(void *)(start + plan.pinned_chunks);
   space->span_capacity = pages + 1;
   space->span_frontier = 1;
   struct page_heap *heap = &space->pages;
@@ -173,6 +175,10 @@ void mdn_space_give_span(struct space *space, struct span *span) {
 static void bare_chunk(struct space *space, size_t chunk) {
   const midden_memory *memory = space->memory;
   uint64_t *bitmaps[] = {space->alloc_bits, space->mark_bits, space->pin_bits};
+  if (bitmap_test(space->pinned_chunks, chunk)) {
+    bitmap_clear(space->pinned_chunks, chunk);
+    space->pinned_chunk_count--;
+  }
   for (size_t i = 0; i < sizeof bitmaps / sizeof bitmaps[0]; i++) {
     memory->decommit(memory->context, (char *)bitmaps[i] + chunk * CHUNK_BITMAP_BYTES, CHUNK_BITMAP_BYTES);
   }
@@ -214,8 +220,9 @@ size_t mdn_space_metadata_bytes(const struct space *space) {
   size_t pages = space->pages.frontier;
   size_t chunks = (pages + SUMMARY_CHUNK - 1) / SUMMARY_CHUNK;
   size_t page_tables = pages * sizeof(uint64_t) + pages / 4 + chunks * (2 * sizeof(struct run_summary) + sizeof(uint64_t));
-  size_t bitmaps = 3 * pages * (GRANULES_PER_PAGE / 8) - space->bare_chunk_count * 3 * CHUNK_BITMAP_BYTES;
-  return page_tables + bitmaps + space->span_frontier * sizeof(struct span);
+  size_t bitmaps = 2 * pages * (GRANULES_PER_PAGE / 8) - space->bare_chunk_count * 2 * CHUNK_BITMAP_BYTES;
+  size_t pins = size_minimum(space->pinned_chunk_count * CHUNK_BITMAP_BYTES, pages * (GRANULES_PER_PAGE / 8));
+  return page_tables + bitmaps + pins + space->span_frontier * sizeof(struct span);
 }
 
 uintptr_t mdn_space_cell_at(const struct space *space, uintptr_t address) {

@@ -34,6 +34,8 @@ struct space {
   size_t unused_span_count;
   uint64_t *bare_chunks;     /* bit: the bitmaps of these 512 free pages were given back; they read zero */
   size_t bare_chunk_count;
+  uint64_t *pinned_chunks;   /* bit: pins were set in these 512 pages, so their pin bits are backed */
+  size_t pinned_chunk_count;
   struct page_heap pages;
   struct span *touched;      /* spans that cells were taken from since the last collection: all that is young */
   uint64_t now;              /* the clock at the last collection or opening, for the delayed return */
@@ -85,6 +87,15 @@ static inline struct span *space_span_of(const struct space *space, uintptr_t ad
 static inline uint64_t *span_bits(const struct space *space, const struct span *span, uint64_t *bitmap) {
   (void)space;
   return bitmap + (size_t)span->first_page * WORDS_PER_PAGE;
+}
+
+/* Sets a pin bit, and counts the memory that it may take. */
+static inline void space_set_pin(struct space *space, size_t granule) {
+  bitmap_set(space->pin_bits, granule);
+  size_t chunk = granule / ((size_t)SUMMARY_CHUNK * GRANULES_PER_PAGE);
+  if (bitmap_test(space->pinned_chunks, chunk)) return;
+  bitmap_set(space->pinned_chunks, chunk);
+  space->pinned_chunk_count++;
 }
 
 /* Puts a span among the touched ones. */

@@ -23,12 +23,12 @@ struct barrier_walk {
 };
 
 /* The remembered objects are found by their pin bits, which nobody else uses outside a collection. */
-static void flag_remembered(const struct core *core, bool on) {
-  const struct space *space = &core->space;
+static void flag_remembered(struct core *core, bool on) {
+  struct space *space = &core->space;
   for (size_t i = 0; i < core->remembered.count; i++) {
     size_t granule = space_granule(space, core->remembered.cells[i]);
     if (on) {
-      bitmap_set(space->pin_bits, granule);
+      space_set_pin(space, granule);
     } else {
       bitmap_clear(space->pin_bits, granule);
     }
@@ -126,7 +126,7 @@ static void check_old_cells(struct barrier_walk *walk, struct span *span) {
   }
 }
 
-midden_status mdn_barriers_check(const struct core *core, midden_error *error) {
+midden_status mdn_barriers_check(struct core *core, midden_error *error) {
   if (!core->generational || core->remembered.overflowed) return MIDDEN_OK;
   struct barrier_walk walk = {.visitor = {barrier_edge, barrier_pinned, barrier_range, barrier_ambiguous, barrier_weak,
                                           barrier_ephemeron},

@@ -6,6 +6,6 @@
 #include "gc/core.h"
 
 /* post: MIDDEN_OK; or CORRUPT, and *error names the first old object, its slot and the young object there. */
-midden_status mdn_barriers_check(const struct core *core, midden_error *error);
+midden_status mdn_barriers_check(struct core *core, midden_error *error);
 
 #endif

@@ -268,7 +268,7 @@ void mdn_tracer_pin_only(struct tracer *tracer, uintptr_t cell) {
   struct space *space = &tracer->core->space;
   size_t granule = space_granule(space, cell);
   if (!bitmap_test(space->pin_bits, granule)) {
-    bitmap_set(space->pin_bits, granule);
+    space_set_pin(space, granule);
     struct span *span = space_span_of(space, cell);
     if (span->pinned++ == 0) {
       span->next_pinned = tracer->core->pinned;

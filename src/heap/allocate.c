@@ -35,11 +35,15 @@ static bool take_or_collect(struct mutator *mutator, struct central *central, si
   return false;
 }
 
+/* What is handed out at a time is zeroed at a time: more than this would push itself out of the first-level cache. */
+#define RUN_BYTES ((uint64_t)16 << 10)
+
 static inline bool take_run(struct mutator *mutator, struct central *central, size_t size, void *taken) {
   (void)size;
   /* Under stress a run is one cell, so that every allocation comes through here. */
-  size_t most = mutator->heap->config.stress == MIDDEN_STRESS_OFF ? SIZE_MAX : 1;
-  return mdn_central_take(&mutator->core->space, central, most, taken);
+  bool stress = mutator->heap->config.stress != MIDDEN_STRESS_OFF;
+  size_t most = stress ? 1 : (RUN_BYTES * mdn_class_reciprocal[central->size_class]) >> 32;
+  return mdn_central_take(&mutator->core->space, central, size_maximum(most, 1), taken);
 }
 
 static void *refill(struct mutator *mutator, struct central *central, midden_cursor *cursor) {
