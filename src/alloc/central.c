@@ -67,22 +67,23 @@ void mdn_central_withdraw(struct central *central, struct span *span) {
 }
 
 /* A kind's first span is as small as its class allows, so that a heap with many kinds and few objects
- * stays small; the next ones are short, and only a list that has many gets spans of full length. Longer spans
- * have fewer descriptors and refills for the same cells. */
-#define SHORT_SPAN_PAGES ((size_t)2)
+ * stays small; then spans grow with their number, as longer ones have fewer descriptors and refills for the same
+ * cells: 16 KiB, from 32 spans on 32 KiB, from 128 on 64 KiB. Above SHORT_SPAN_CELL_MOST a class's length is
+ * chosen for the waste at the end, and does not change. */
+#define SHORT_SPAN_CELL_MOST 2048
 #define SHORT_SPANS 32
-#define SHORT_SPAN_CELL_MOST 2048 /* above it a class's length is chosen for the waste at the end */
+#define MIDDLE_SPANS 128
 
-static size_t pages_for_next_span(const struct central *central, bool first) {
-  size_t least = round_up(central->cell_size, PAGE_BYTES) >> PAGE_SHIFT;
-  if (first) return least;
+static size_t pages_for_next_span(const struct central *central, size_t spans) {
+  if (spans == 0) return round_up(central->cell_size, PAGE_BYTES) >> PAGE_SHIFT;
   size_t pages = mdn_class_pages[central->size_class];
-  bool many_cells = central->cell_size <= SHORT_SPAN_CELL_MOST;
-  return many_cells && central->span_count < SHORT_SPANS ? size_minimum(pages, SHORT_SPAN_PAGES) : pages;
+  if (central->cell_size > SHORT_SPAN_CELL_MOST) return pages;
+  if (spans < SHORT_SPANS) return pages / 4;
+  return spans < MIDDLE_SPANS ? pages / 2 : pages;
 }
 
-struct span *mdn_central_grow(struct space *space, struct central *central, bool first) {
-  size_t pages = pages_for_next_span(central, first);
+struct span *mdn_central_grow(struct space *space, struct central *central, size_t spans) {
+  size_t pages = pages_for_next_span(central, spans);
   size_t least = round_up(central->cell_size, PAGE_BYTES) >> PAGE_SHIFT;
   for (;;) {
     struct span *span = mdn_space_take_span(space, central->kind, central->size_class, central->cell_size, pages,
@@ -92,7 +93,7 @@ struct span *mdn_central_grow(struct space *space, struct central *central, bool
       return span;
     }
     if (pages == least) return NULL;
-    pages = least; /* close to the limit a short span is better than none */
+    pages = size_maximum(pages / 2, least); /* close to the limit a short span is better than none */
   }
 }
 
@@ -179,7 +180,7 @@ bool mdn_central_take(struct space *space, struct central *central, size_t most,
     if (mdn_span_take(space, central->available, most, central->zero, run)) return true;
     mdn_central_withdraw(central, central->available);
   }
-  struct span *span = mdn_central_grow(space, central, central->span_count == 0);
+  struct span *span = mdn_central_grow(space, central, central->span_count);
   if (!span) return false;
   mdn_central_offer(central, span, true);
   CHECK(mdn_span_take(space, span, most, central->zero, run));

@@ -24,6 +24,7 @@ struct central {
   bool zero;               /* cells are handed out zeroed */
   uint64_t map_flags;      /* PAGE_LEAF */
   char *evacuation_next, *evacuation_limit; /* a collector's own run, during a collection */
+  size_t evacuation_spans; /* that it took for copies in it */
   struct central *next_active;
   uint64_t allocated_cells; /* handed out, ever; a flushed rest is taken back */
   size_t used_cells;        /* cells whose alloc bit is set */
@@ -41,9 +42,9 @@ struct run {
  * post: true and *run; or false: no memory. */
 bool mdn_central_take(struct space *space, struct central *central, size_t most, struct run *run);
 
-/* A new span at the end of the sequence, no cell allocated; `first`: as small as the class allows.
- * post: NULL if there is no memory. */
-struct span *mdn_central_grow(struct space *space, struct central *central, bool first);
+/* A new span at the end of the sequence, no cell allocated. `spans`: how many the list has, for the length of the
+ * new one; with 0 it is as small as the class allows. post: NULL if there is no memory. */
+struct span *mdn_central_grow(struct space *space, struct central *central, size_t spans);
 
 /* A new span for one large object, allocated and zeroed as the list says. post: NULL, or the span. */
 struct span *mdn_central_take_large(struct space *space, struct central *central, size_t size);

@@ -7,7 +7,7 @@
 
 /* Where each table starts in the reservation, for a range of `pages` pages. */
 struct plan {
-  size_t page_map, alloc_bits, mark_bits, pin_bits, ranks, spans, free, dirty, freed_at, bare_chunks, pinned_chunks, tree, end;
+  size_t page_map, alloc_bits, mark_bits, pin_bits, ranks, spans, free, dirty, freed_at, bare_groups, pinned_groups, tree, end;
   size_t leaves;
 };
 
@@ -31,8 +31,8 @@ static struct plan plan_tables(size_t pages) {
   plan.free = place(&end, covered / 8);
   plan.dirty = place(&end, covered / 8);
   plan.freed_at = place(&end, plan.leaves * sizeof(uint64_t));
-  plan.bare_chunks = place(&end, (plan.leaves + 63) / 64 * sizeof(uint64_t));
-  plan.pinned_chunks = place(&end, (plan.leaves + 63) / 64 * sizeof(uint64_t));
+  plan.bare_groups = place(&end, (covered / GROUP_PAGES + 63) / 64 * sizeof(uint64_t));
+  plan.pinned_groups = place(&end, (covered / GROUP_PAGES + 63) / 64 * sizeof(uint64_t));
   plan.tree = place(&end, 2 * plan.leaves * sizeof(struct run_summary));
   plan.end = end;
   return plan;
@@ -63,8 +63,8 @@ static bool reserve(struct space *space, size_t pages) {
   space->pin_bits = (uint64_t *)(void *)(start + plan.pin_bits);
   space->ranks = (uint16_t *)(void *)(start + plan.ranks);
   space->spans = (struct span *)(void *)(start + plan.spans);
-  space->bare_chunks = (uint64_t *)(void *)(start + plan.bare_chunks);
-  space->pinned_chunks = (uint64_t *)(void *)(start + plan.pinned_chunks);
+  space->bare_groups = (uint64_t *)(void *)(start + plan.bare_groups);
+  space->pinned_groups = (uint64_t *)(void *)(start + plan.pinned_groups);
   space->span_capacity = pages + 1;
   space->span_frontier = 1;
   struct page_heap *heap = &space->pages;
@@ -119,13 +119,12 @@ static struct span *take_descriptor(struct space *space) {
   return &space->spans[space->span_frontier++];
 }
 
-/* Pages of these chunks come into use: their bitmaps are backed by the system as they are touched. */
+/* Pages of these groups come into use: their bitmaps are backed by the system as they are touched. */
 static void back_tables(struct space *space, size_t first, size_t pages) {
-  if (space->bare_chunk_count == 0) return;
-  for (size_t chunk = first / SUMMARY_CHUNK; chunk <= (first + pages - 1) / SUMMARY_CHUNK; chunk++) {
-    if (!bitmap_test(space->bare_chunks, chunk)) continue;
-    bitmap_clear(space->bare_chunks, chunk);
-    space->bare_chunk_count--;
+  if (space->bare_group_count == 0) return;
+  for (size_t group = first / GROUP_PAGES; group <= (first + pages - 1) / GROUP_PAGES; group++) {
+    space->bare_group_count -= bitmap_test(space->bare_groups, group);
+    bitmap_clear(space->bare_groups, group);
   }
 }
 
@@ -167,24 +166,43 @@ void mdn_space_give_span(struct space *space, struct span *span) {
   space->unused_span_count++;
 }
 
-/* Bytes of each bitmap, and of the rank table, for one chunk of pages: whole pages of the system. */
-#define CHUNK_BITMAP_BYTES ((size_t)SUMMARY_CHUNK * GRANULES_PER_PAGE / 8)
+#define GROUP_BITMAP_BYTES (GROUP_PAGES * GRANULES_PER_PAGE / 8)
 #define CHUNK_RANK_BYTES ((size_t)SUMMARY_CHUNK * WORDS_PER_PAGE * sizeof(uint16_t))
+#define GROUPS_PER_CHUNK (SUMMARY_CHUNK / GROUP_PAGES)
 
-/* Gives back the tables of a chunk in which every page is free: its bits are zero, and read so afterwards. */
-static void bare_chunk(struct space *space, size_t chunk) {
+/* Gives back the bitmaps of groups in which every page is free: their bits are zero, and read so afterwards. The
+ * ranks of a group are less than a page of the system: they go by whole chunks. */
+static void bare_groups(struct space *space, size_t first, size_t end) {
   const midden_memory *memory = space->memory;
   uint64_t *bitmaps[] = {space->alloc_bits, space->mark_bits, space->pin_bits};
-  if (bitmap_test(space->pinned_chunks, chunk)) {
-    bitmap_clear(space->pinned_chunks, chunk);
-    space->pinned_chunk_count--;
-  }
   for (size_t i = 0; i < sizeof bitmaps / sizeof bitmaps[0]; i++) {
-    memory->decommit(memory->context, (char *)bitmaps[i] + chunk * CHUNK_BITMAP_BYTES, CHUNK_BITMAP_BYTES);
+    memory->decommit(memory->context, (char *)bitmaps[i] + first * GROUP_BITMAP_BYTES, (end - first) * GROUP_BITMAP_BYTES);
   }
-  memory->decommit(memory->context, (char *)space->ranks + chunk * CHUNK_RANK_BYTES, CHUNK_RANK_BYTES);
-  bitmap_set(space->bare_chunks, chunk);
-  space->bare_chunk_count++;
+  size_t chunk = round_up(first, GROUPS_PER_CHUNK) / GROUPS_PER_CHUNK, last = end / GROUPS_PER_CHUNK;
+  if (chunk < last) {
+    memory->decommit(memory->context, (char *)space->ranks + chunk * CHUNK_RANK_BYTES, (last - chunk) * CHUNK_RANK_BYTES);
+  }
+  for (size_t group = first; group < end; group++) {
+    space->pinned_group_count -= bitmap_test(space->pinned_groups, group);
+    bitmap_clear(space->pinned_groups, group);
+    bitmap_set(space->bare_groups, group);
+  }
+  space->bare_group_count += end - first;
+}
+
+static bool can_be_bare(const struct space *space, size_t group) {
+  const struct page_heap *heap = &space->pages;
+  return (group + 1) * GROUP_PAGES <= heap->frontier && heap->summary.free[group] == ~UINT64_C(0) &&
+         heap->dirty[group] == 0 && !bitmap_test(space->bare_groups, group);
+}
+
+static void return_tables(struct space *space) {
+  size_t groups = space->pages.frontier / GROUP_PAGES;
+  for (size_t group = 0; group < groups; group++) {
+    size_t first = group;
+    while (can_be_bare(space, group)) group++;
+    if (group > first) bare_groups(space, first, group);
+  }
 }
 
 /* Lowers the frontier of the descriptors below those at its end that are unused, and links the others anew,
@@ -208,10 +226,7 @@ static void shorten_span_table(struct space *space) {
 size_t mdn_space_return(struct space *space, uint64_t before, bool all) {
   struct page_heap *heap = &space->pages;
   size_t returned = mdn_page_heap_return(heap, before);
-  for (size_t chunk = 0; (chunk + 1) * SUMMARY_CHUNK <= heap->frontier; chunk++) {
-    bool free = heap->summary.tree[heap->summary.leaves + chunk].longest == SUMMARY_CHUNK;
-    if (free && heap->freed_at[chunk] == 0 && !bitmap_test(space->bare_chunks, chunk)) bare_chunk(space, chunk);
-  }
+  if (returned > 0 || all) return_tables(space);
   if (all && space->unused_span_count > space->span_frontier / 2) shorten_span_table(space);
   return returned;
 }
@@ -220,8 +235,8 @@ size_t mdn_space_metadata_bytes(const struct space *space) {
   size_t pages = space->pages.frontier;
   size_t chunks = (pages + SUMMARY_CHUNK - 1) / SUMMARY_CHUNK;
   size_t page_tables = pages * sizeof(uint64_t) + pages / 4 + chunks * (2 * sizeof(struct run_summary) + sizeof(uint64_t));
-  size_t bitmaps = 2 * pages * (GRANULES_PER_PAGE / 8) - space->bare_chunk_count * 2 * CHUNK_BITMAP_BYTES;
-  size_t pins = size_minimum(space->pinned_chunk_count * CHUNK_BITMAP_BYTES, pages * (GRANULES_PER_PAGE / 8));
+  size_t bitmaps = 2 * pages * (GRANULES_PER_PAGE / 8) - space->bare_group_count * 2 * GROUP_BITMAP_BYTES;
+  size_t pins = space->pinned_group_count * GROUP_BITMAP_BYTES;
   return page_tables + bitmaps + pins + space->span_frontier * sizeof(struct span);
 }
 

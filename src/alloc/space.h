@@ -32,10 +32,10 @@ struct space {
   size_t span_capacity, span_frontier;
   struct span *unused_spans; /* below the frontier */
   size_t unused_span_count;
-  uint64_t *bare_chunks;     /* bit: the bitmaps of these 512 free pages were given back; they read zero */
-  size_t bare_chunk_count;
-  uint64_t *pinned_chunks;   /* bit: pins were set in these 512 pages, so their pin bits are backed */
-  size_t pinned_chunk_count;
+  uint64_t *bare_groups;     /* bit: the bitmaps of these 64 free pages were given back; they read zero */
+  size_t bare_group_count;
+  uint64_t *pinned_groups;   /* bit: pins were set in this group, so its pin bits are backed */
+  size_t pinned_group_count;
   struct page_heap pages;
   struct span *touched;      /* spans that cells were taken from since the last collection: all that is young */
   uint64_t now;              /* the clock at the last collection or opening, for the delayed return */
@@ -59,7 +59,7 @@ struct span *mdn_space_take_span(struct space *space, uint16_t kind, unsigned si
 void mdn_space_give_span(struct space *space, struct span *span);
 
 /* Returns to the system the free pages of chunks in which nothing was freed since `before`, and the side tables
- * of chunks that are free as a whole. `all`: also the descriptors of spans that are no more, as far as they are
+ * of groups that are free as a whole. `all`: also the descriptors of spans that are no more, as far as they are
  * the last; this looks at every descriptor. post: the pages returned. */
 size_t mdn_space_return(struct space *space, uint64_t before, bool all);
 
@@ -89,13 +89,17 @@ static inline uint64_t *span_bits(const struct space *space, const struct span *
   return bitmap + (size_t)span->first_page * WORDS_PER_PAGE;
 }
 
+/* A group: as many pages as one page of the system has bits for in each bitmap. It is also one word of the page
+ * heap's bitmaps. */
+#define GROUP_PAGES ((size_t)64)
+
 /* Sets a pin bit, and counts the memory that it may take. */
 static inline void space_set_pin(struct space *space, size_t granule) {
   bitmap_set(space->pin_bits, granule);
-  size_t chunk = granule / ((size_t)SUMMARY_CHUNK * GRANULES_PER_PAGE);
-  if (bitmap_test(space->pinned_chunks, chunk)) return;
-  bitmap_set(space->pinned_chunks, chunk);
-  space->pinned_chunk_count++;
+  size_t group = granule / (GROUP_PAGES * GRANULES_PER_PAGE);
+  if (bitmap_test(space->pinned_groups, group)) return;
+  bitmap_set(space->pinned_groups, group);
+  space->pinned_group_count++;
 }
 
 /* Puts a span among the touched ones. */

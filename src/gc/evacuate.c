@@ -37,6 +37,7 @@ void mdn_evacuation_end(struct core *core, bool minor) {
   for (struct central *central = core->active; central; central = central->next_active) {
     flush(core, central);
     central->evacuation_next = central->evacuation_limit = NULL;
+    central->evacuation_spans = 0;
   }
   flag_spans(core, minor, false);
 }
@@ -57,11 +58,14 @@ char *mdn_evacuation_refill(struct core *core, struct central *central) {
   struct space *space = &core->space;
   struct run run;
   if (!core->fill_old_spans || !take_from_old_span(core, central, &run)) {
-    struct span *span = mdn_central_grow(space, central, central->evacuation_next == NULL);
+    /* In a full collection the spans copied from will go: the length follows from the copies' alone. */
+    size_t spans = core->fill_old_spans ? central->span_count : central->evacuation_spans;
+    struct span *span = mdn_central_grow(space, central, spans);
     if (!span) {
       core->no_room = true;
       return NULL;
     }
+    central->evacuation_spans++;
     CHECK(mdn_span_take(space, span, SIZE_MAX, false, &run));
   }
   /* Copies are not allocations of the host's. */
