@@ -14,7 +14,7 @@
 #include "gc/reference.h"
 #include "midden/kind.h"
 
-#define TRACER_QUEUE 32 /* measured: docs/design/mark-bits.md */
+#define TRACER_QUEUE 32 /* measured: docs/design/mark-bits.md, speed.md */
 #define TRACER_PORTION 512 /* slots of a large object that are scanned at a time */
 #define TRACER_PORTIONS 64 /* large objects that can wait half scanned; more are scanned at once */
 
