@@ -83,6 +83,37 @@ START_TEST(a_mixture_just_below_the_limit) {
 }
 END_TEST
 
+/* No page is free, but every second cell is: smaller objects of the same kind get these cells. */
+START_TEST(cells_of_larger_classes_are_borrowed) {
+  world here;
+  open_limited(&here, _i, (size_t)256 << 10, "");
+  size_t count = 0;
+  for (;; count++) {
+    void *leaf = count < WORLD_SLOTS ? midden_alloc_sized(here.mutator, here.leaf, 480) : NULL;
+    if (!leaf) break;
+    leaf_fill(leaf, 480, count);
+    here.slots[count] = (uintptr_t)leaf;
+  }
+  ck_assert_uint_gt(count, 400);
+  ck_assert_uint_lt(count, WORLD_SLOTS);
+  for (size_t i = 1; i < count; i += 2) here.slots[i] = 0;
+  size_t small = 0;
+  for (; small < count / 4; small++) {
+    void *leaf = midden_alloc_sized(here.mutator, here.leaf, 300);
+    EXPECT(leaf != NULL, "object %zu of 300 bytes", small);
+    if (!leaf) break;
+    leaf_fill(leaf, 300, small);
+    here.slots[2 * small + 1] = (uintptr_t)leaf;
+    check_limit(&here);
+  }
+  ck_assert_int_eq(midden_last_status(here.mutator), MIDDEN_NO_MEMORY); /* of the filling; no later request failed */
+  for (size_t i = 0; i < count; i += 2) EXPECT(leaf_is((void *)here.slots[i], 480, i), "leaf %zu", i);
+  for (size_t i = 0; i < small; i++) EXPECT(leaf_is((void *)here.slots[2 * i + 1], 300, i), "small leaf %zu", i);
+  world_verify(&here);
+  world_close(&here);
+}
+END_TEST
+
 /* Grows a list until memory is out. post: its length. */
 static size_t fill_with_a_list(world *here, size_t slot) {
   size_t length = 0;
@@ -223,6 +254,7 @@ int main(void) {
   const test_entry tests[] = {
       {a_list_just_below_the_limit, COLLECTING | CALM},
       {a_mixture_just_below_the_limit, COLLECTING | CALM},
+      {cells_of_larger_classes_are_borrowed, COLLECTING | CALM | PRECISE},
       {exhausted_under_ratio, COLLECTING | CALM},
       {exhausted_under_a_large_ratio, COLLECTING | CALM},
       {exhausted_under_fixed, COLLECTING | CALM},

@@ -77,7 +77,7 @@ class Contestant:
             return [*command, f"-Xmx{max(limit >> 10, 2048)}k", name, str(size)]
         options = self.options
         if self.family == "midden":
-            options = f"{options},heap-limit={limit},growth=fixed"
+            options = f"{options},heap-limit={limit},{self.fallback if fallback else 'growth=fixed'}"
         elif self.family == "boehm":
             options = f"heap-limit={limit},{self.fallback if fallback else self.options}"
         elif self.family == "bump":
@@ -108,7 +108,7 @@ def midden(folder, stacks):
             for generational in ("no", "yes"):
                 name = f"midden/{collector}" + ("+generational" if generational == "yes" else "")
                 yield Contestant(name + ("/precise" if stack == "precise" else ""), "midden", (program,),
-                                 f"collector={collector},generational={generational}")
+                                 f"collector={collector},generational={generational}", fallback="growth=ratio")
 
 
 def find_library(name):

@@ -175,11 +175,16 @@ bool mdn_span_take(struct space *space, struct span *span, size_t most, bool zer
   return true;
 }
 
-bool mdn_central_take(struct space *space, struct central *central, size_t most, struct run *run) {
+bool mdn_central_take_available(struct space *space, struct central *central, size_t most, struct run *run) {
   while (central->available) {
     if (mdn_span_take(space, central->available, most, central->zero, run)) return true;
     mdn_central_withdraw(central, central->available);
   }
+  return false;
+}
+
+bool mdn_central_take(struct space *space, struct central *central, size_t most, struct run *run) {
+  if (mdn_central_take_available(space, central, most, run)) return true;
   struct span *span = mdn_central_grow(space, central, central->span_count);
   if (!span) return false;
   mdn_central_offer(central, span, true);

@@ -42,6 +42,9 @@ struct run {
  * post: true and *run; or false: no memory. */
 bool mdn_central_take(struct space *space, struct central *central, size_t most, struct run *run);
 
+/* The same, but only from spans that the list has. */
+bool mdn_central_take_available(struct space *space, struct central *central, size_t most, struct run *run);
+
 /* A new span at the end of the sequence, no cell allocated. `spans`: how many the list has, for the length of the
  * new one; with 0 it is as small as the class allows. post: NULL if there is no memory. */
 struct span *mdn_central_grow(struct space *space, struct central *central, size_t spans);

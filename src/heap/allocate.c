@@ -46,10 +46,39 @@ static inline bool take_run(struct mutator *mutator, struct central *central, si
   return mdn_central_take(&mutator->core->space, central, size_maximum(most, 1), taken);
 }
 
+/* When no page can be had: a cell of a larger class of the same kind, of at most `most_size` bytes. Without it, a
+ * heap whose survivors are spread over the spans of many classes would collect, or fail, while most of its cells
+ * are free. (TCMalloc and Go have no such step; they may grow.) post: NULL if there is none. */
+static void *borrow_cell(struct mutator *mutator, struct central *central, size_t most_size) {
+  midden_heap *heap = mutator->heap;
+  const struct kind *kind = &heap->core.kinds.kinds[central->kind];
+  if (kind->fixed_size) return NULL;
+  for (unsigned class = central->size_class + 1u; class < SIZE_CLASS_LARGE; class++) {
+    struct central *larger = kind_central(kind, class);
+    if (midden_class_size[class] > most_size) return NULL;
+    if (!larger->available || midden_class_size[class] % kind->alignment != 0) continue;
+    struct run run;
+    if (!mdn_central_take_available(&heap->core.space, larger, 1, &run)) continue;
+    heap->figures.refills++;
+    heap->pacing.allocated += larger->cell_size;
+    return run.start;
+  }
+  return NULL;
+}
+
 static void *refill(struct mutator *mutator, struct central *central, midden_cursor *cursor) {
   midden_heap *heap = mutator->heap;
   struct run run;
-  if (!take_run(mutator, central, 0, &run) && !take_or_collect(mutator, central, 0, take_run, &run)) return NULL;
+  if (!take_run(mutator, central, 0, &run)) {
+    void *cell = borrow_cell(mutator, central, 2 * (size_t)central->cell_size);
+    if (cell) return cell;
+    midden_status before = mutator->last_status;
+    if (!take_or_collect(mutator, central, 0, take_run, &run)) {
+      cell = borrow_cell(mutator, central, SIZE_CLASS_LARGEST);
+      if (cell) mutator->last_status = before;
+      return cell;
+    }
+  }
   core_activate(&heap->core, central);
   heap->figures.refills++;
   heap->figures.page_heap_refills += run.new_span;

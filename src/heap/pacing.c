@@ -19,10 +19,16 @@
 #define MINOR_COST_MOST 1.5
 #define MINORS_OFF 8 /* full collections */
 
+/* Bytes before the first collection and at least between two, where there is room. In a small heap a quarter of it,
+ * or else what the first ones to come leave behind would hold a cell in each of its spans. */
+static size_t initial(const midden_heap *heap) {
+  return size_minimum(heap->config.heap_initial, size_maximum(heap->config.heap_limit / 4, THRESHOLD_LEAST));
+}
+
 void mdn_pacing_open(midden_heap *heap) {
   struct pacing *pacing = &heap->pacing;
   size_t limit = heap->config.heap_limit;
-  pacing->threshold = heap->config.growth == MIDDEN_GROWTH_FIXED ? limit : size_minimum(heap->config.heap_initial, limit);
+  pacing->threshold = heap->config.growth == MIDDEN_GROWTH_FIXED ? limit : initial(heap);
   pacing->full_threshold = pacing->threshold;
   pacing->nursery = heap->config.nursery ? heap->config.nursery : NURSERY_LEAST;
   if (heap->core.generational) pacing->threshold = size_minimum(pacing->nursery, pacing->threshold);
@@ -90,7 +96,7 @@ static size_t full_growth(midden_heap *heap) {
   double wanted = wanted_growth(heap, (double)live);
   size_t most = room(heap, live);
   size_t threshold = wanted < (double)most ? (size_t)wanted : most;
-  threshold = size_maximum(threshold, size_minimum(heap->config.heap_initial, most));
+  threshold = size_maximum(threshold, size_minimum(initial(heap), most));
   return size_maximum(threshold, THRESHOLD_LEAST);
 }
 
