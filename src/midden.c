@@ -42,6 +42,7 @@
 #include "heap/roots_api.c"
 #include "heap/statistics.c"
 #include "heap/weak_api.c"
+#include "heap/switch.c"
 #include "debug/barriers.c"
 #include "debug/verify.c"
 #include "roots/registers_builtin.c"

@@ -130,6 +130,19 @@ static void verify(model *here) {
   if (midden_verify(here->heap, &error) != MIDDEN_OK) model_fail(here, "midden_verify: %s", error.message);
 }
 
+/* Another collector from here on; `none` only where the options allow it. */
+static void switch_collector(model *here) {
+  size_t count = 0;
+  while (midden_collector_name(count) != NULL) count++;
+  const char *name = midden_collector_name(model_below(here, count));
+  const midden_config *config = &here->config;
+  bool none = strcmp(name, "none") == 0;
+  bool refused = none && (config->generational || config->stress != MIDDEN_STRESS_OFF || config->verify != MIDDEN_VERIFY_OFF);
+  midden_status status = midden_heap_use(here->heap, name, NULL);
+  if (status != (refused ? MIDDEN_CONFLICT : MIDDEN_OK)) model_fail(here, "midden_heap_use %s: %s", name, midden_status_name(status));
+  if (status == MIDDEN_OK) strcpy(here->config.collector, name);
+}
+
 static void operate(model *here, uint64_t operations);
 
 /* Some operations below a frame of precise locals; afterwards they must still be what they were. */
@@ -201,6 +214,7 @@ static void nest(model *here) {
 }
 
 static void operate_once(model *here) {
+  if (here->switches && model_below(here, 40) == 0) switch_collector(here);
   size_t choice = model_below(here, 1000);
   here->result->operations++;
   if (choice < 430) make(here);
@@ -281,7 +295,8 @@ static void release(model *here) {
   free(here->work);
 }
 
-void model_run(const midden_config *config, uint64_t seed, uint64_t operations, model_result *result) {
+void model_run(const midden_config *config, uint64_t seed, uint64_t operations, bool switching,
+               model_result *result) {
   memset(result, 0, sizeof *result);
   model *here = calloc(1, sizeof *here);
   if (here == NULL) {
@@ -292,6 +307,7 @@ void model_run(const midden_config *config, uint64_t seed, uint64_t operations, 
   here->config = *config;
   here->random = seed;
   here->budget = operations;
+  here->switches = switching;
   here->result = result;
   choose_variant(here);
   if (open_heap(here)) {

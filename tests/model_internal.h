@@ -71,6 +71,7 @@ typedef struct model {
   midden_kind kinds[MODEL_SHAPES];
   unsigned shapes;      /* bit: this run uses the shape */
   bool exact;           /* nothing ambiguous: what is live is what is reachable */
+  bool switches;        /* this run changes the collector under way */
   bool large;           /* this run makes large objects */
   uint64_t random;
   uint64_t last_serial;

@@ -48,6 +48,7 @@ typedef struct midden_statistics {
   uint64_t longest_pause_ns;
   uint64_t last_pause_ns;
   uint64_t verifications;         /* heap walks made by verify= and midden_verify */
+  uint64_t collector_switches;    /* by midden_heap_use, to another one than before */
   uint64_t pages_returned;        /* pages given back to the operating system, ever */
 
   /* Liveness, summed over collections. */

@@ -46,6 +46,7 @@ struct heap_figures {
   uint64_t collections, emergency_collections, stress_collections, requested_collections;
   uint64_t total_pause_ns, longest_pause_ns, last_pause_ns;
   uint64_t verifications;
+  uint64_t collector_switches;
   double fragmentation;
 };
 
@@ -99,6 +100,8 @@ void mdn_finalizers_run_all(midden_heap *heap);
 /* Pacing. */
 void mdn_pacing_open(midden_heap *heap);
 void mdn_pacing_after(midden_heap *heap, bool minor, uint64_t pause_ns);
+/* Forgets what was learnt of a collector that has been replaced. */
+void mdn_pacing_switched(midden_heap *heap);
 /* Whether a collection for this cause had better be a minor one. */
 bool mdn_pacing_minor(const midden_heap *heap, enum cause cause);
 /* Whether stress= wants a collection at this allocation; counts the allocation. */

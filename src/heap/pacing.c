@@ -137,6 +137,16 @@ void mdn_pacing_after(midden_heap *heap, bool minor, uint64_t pause_ns) {
   pacing->mutator_since = now;
 }
 
+void mdn_pacing_switched(midden_heap *heap) {
+  struct pacing *pacing = &heap->pacing;
+  pacing->minor_cost = pacing->full_cost = pacing->collection_rate = 0;
+  pacing->minors_off = 0;
+  if (heap->figures.collections == 0) return; /* the first threshold is every collector's */
+  size_t threshold = full_growth(heap);
+  pacing->full_threshold = heap->core.figures.live_bytes + threshold;
+  if (!heap->core.generational) pacing->threshold = threshold;
+}
+
 bool mdn_stress_due(midden_heap *heap) {
   struct stress_state *stress = &heap->stress;
   switch (heap->config.stress) {

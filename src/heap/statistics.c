@@ -81,6 +81,7 @@ void midden_statistics_read(midden_heap *heap, midden_statistics *result) {
       .total_pause_ns = figures->total_pause_ns,
       .longest_pause_ns = figures->longest_pause_ns,
       .last_pause_ns = figures->last_pause_ns,
+      .collector_switches = figures->collector_switches,
       .verifications = figures->verifications,
       .pages_returned = pages->returned_pages,
   };

@@ -1,0 +1,91 @@
+/* What a host does with a heap that runs: the code of docs/running.md, run by a test.
+ *
+ * usage: running [OPTIONS] */
+#include <midden/midden.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct pair {
+  struct pair *car, *cdr;
+};
+
+struct host {
+  midden_heap *heap;
+  midden_mutator *mutator;
+  midden_kind pair, text;
+  struct pair *list; /* a root */
+};
+
+static void require(bool condition, const char *what) {
+  if (condition) return;
+  fprintf(stderr, "running: %s\n", what);
+  exit(1);
+}
+
+static struct pair *cons(struct host *host, struct pair *cdr) {
+  MIDDEN_FRAME(host->mutator, cdr);
+  struct pair *pair = midden_alloc(host->mutator, host->pair);
+  require(pair != NULL, "out of memory");
+  midden_store(host->mutator, pair, &pair->cdr, cdr);
+  MIDDEN_END(host->mutator);
+  return pair;
+}
+
+static void build(struct host *host, size_t length) {
+  host->list = NULL;
+  for (size_t i = 0; i < length; i++) host->list = cons(host, host->list);
+}
+
+static size_t length(const struct pair *list) {
+  size_t pairs = 0;
+  for (; list; list = list->cdr) pairs++;
+  return pairs;
+}
+
+/* ---- live switching ---- */
+
+/* The interpreter has nothing to do: make the heap small. */
+static void when_idle(struct host *host) {
+  char busy[24];
+  strcpy(busy, midden_heap_config(host->heap)->collector);
+  midden_error error;
+  if (midden_heap_use(host->heap, "mark-compact", &error) != MIDDEN_OK) {
+    fprintf(stderr, "%s\n", error.message);
+    return;
+  }
+  midden_collect(host->mutator, MIDDEN_FULL);
+  midden_trim(host->heap);
+  midden_heap_use(host->heap, busy, NULL);
+}
+
+static void switching(struct host *host) {
+  build(host, 5000);
+  when_idle(host);
+  require(length(host->list) == 5000, "switching");
+}
+
+/* ---- */
+
+static void open_host(struct host *host, const char *options) {
+  midden_config config = MIDDEN_CONFIG_DEFAULT;
+  midden_error error = {MIDDEN_OK, ""};
+  require(midden_config_parse(&config, options, &error) == MIDDEN_OK, error.message);
+  require(midden_heap_open(&config, &host->heap, &error) == MIDDEN_OK, error.message);
+  host->mutator = midden_attach(host->heap, NULL, &error);
+  require(host->mutator != NULL, error.message);
+  midden_shape pair = {.name = "pair", .size = sizeof(struct pair), .refs = MIDDEN_REFS_ALL};
+  midden_shape text = {.name = "text"};
+  host->pair = midden_kind_define(host->heap, &pair, &error);
+  host->text = midden_kind_define(host->heap, &text, &error);
+  require(host->pair.id && host->text.id, error.message);
+  require(midden_root_add(host->heap, &host->list) == MIDDEN_OK, "root");
+}
+
+int main(int argc, char **argv) {
+  struct host host = {0};
+  open_host(&host, argc > 1 ? argv[1] : "");
+  switching(&host);
+  midden_heap_close(host.heap);
+  return 0;
+}
