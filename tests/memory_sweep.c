@@ -227,6 +227,20 @@ static void use_handles(life *here) {
   midden_scope_close(here->mutator, scope);
 }
 
+static void use_pins(life *here) {
+  const pair *cell = (const pair *)here->list;
+  midden_scope scope = midden_scope_open(here->mutator);
+  for (size_t i = 0; i < HANDLES; i++, cell = (const pair *)cell->cdr) {
+    STATUS(here, midden_pin(here->mutator, cell));
+    STATUS(here, midden_pin_in_scope(here->mutator, cell));
+    EXPECT(midden_pin_count(here->mutator, cell) == 2, "pin %zu", i);
+  }
+  midden_scope_close(here->mutator, scope);
+  cell = (const pair *)here->list;
+  for (size_t i = 0; i < HANDLES; i++, cell = (const pair *)cell->cdr)
+    EXPECT(midden_unpin(here->mutator, cell) == MIDDEN_OK && midden_pin_count(here->mutator, cell) == 0, "pin %zu", i);
+}
+
 static void use_stack(life *here) {
   midden_stack *stack = midden_stack_add(here->mutator, here->stack, sizeof here->stack);
   if (stack == NULL) {
@@ -263,6 +277,7 @@ static bool live_through(int index, uint64_t n, bool forever) {
   collect(&here, where);
   run_finalizers(&here);
   use_handles(&here);
+  use_pins(&here);
   use_stack(&here);
   churn(&here);
   collect(&here, where);

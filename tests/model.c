@@ -30,6 +30,7 @@ static void register_roots(model *here) {
   if (status == MIDDEN_OK) status = midden_root_scanner_add(here->heap, scan, here);
   if (status != MIDDEN_OK) model_fail(here, "registering roots: %s", midden_status_name(status));
   for (size_t i = 0; i < MODEL_HOST_ROOTS; i++) push_root(here, &here->host[i], 0);
+  for (size_t i = 0; i < MODEL_PINS; i++) push_root(here, &here->pins[i], 0);
 }
 
 /* ---- Operations ---- */
@@ -102,6 +103,31 @@ static void churn(model *here) {
   }
 }
 
+/* Takes one pin away, and forgets the object with the last; or pins another. */
+static void unpin(model *here, size_t i) {
+  midden_status status = midden_unpin(here->mutator, (void *)here->pins[i]);
+  if (status != MIDDEN_OK) model_fail(here, "midden_unpin: %s", midden_status_name(status));
+  if (--here->pin_counts[i] > 0) return;
+  here->pins[i] = 0;
+  here->roots[MODEL_HOST_ROOTS + i].holds = 0;
+}
+
+static void change_pin(model *here) {
+  size_t i = model_below(here, MODEL_PINS);
+  void *object = (void *)here->pins[i];
+  if (object != NULL && model_below(here, 3) > 0) {
+    unpin(here, i);
+    return;
+  }
+  uint32_t index = object != NULL ? here->roots[MODEL_HOST_ROOTS + i].holds : model_walk(here, &object);
+  if (index == 0) return;
+  midden_status status = midden_pin(here->mutator, object);
+  if (status != MIDDEN_OK) model_fail(here, "midden_pin: %s", midden_status_name(status));
+  here->pins[i] = (uintptr_t)object;
+  here->pin_counts[i]++;
+  here->roots[MODEL_HOST_ROOTS + i].holds = index;
+}
+
 /* Memory is out or the graph is big: drop half of the roots. */
 static void shrink(model *here) {
   for (size_t i = 0; i < MODEL_HOST_ROOTS; i++) {
@@ -109,6 +135,8 @@ static void shrink(model *here) {
     here->roots[i].holds = 0;
     *here->roots[i].slot = 0;
   }
+  for (size_t i = 0; i < MODEL_PINS; i++)
+    while (here->pin_counts[i] > 0) unpin(here, i);
   model_compare(here);
 }
 
@@ -221,7 +249,8 @@ static void operate_once(model *here) {
   else if (choice < 660) relink(here);
   else if (choice < 730) model_weak_operate(here);
   else if (choice < 830) rewrite(here);
-  else if (choice < 960) change_root(here);
+  else if (choice < 945) change_root(here);
+  else if (choice < 960) change_pin(here);
   else if (choice < 985) nest(here);
   else if (choice < 990) churn(here);
   else if (choice < 993) model_compare(here);

@@ -59,7 +59,8 @@ enum {
   MODEL_SCANNED_ROOTS = 8,
   MODEL_HELD_ROOTS = 4, /* visited pinned by the scanner */
   MODEL_HOST_ROOTS = MODEL_RANGE_ROOTS + MODEL_SINGLE_ROOTS + MODEL_SCANNED_ROOTS + MODEL_HELD_ROOTS,
-  MODEL_MAXIMUM_ROOTS = MODEL_HOST_ROOTS + 400, /* with handles and frames */
+  MODEL_PINS = 5,       /* objects held by midden_pin alone */
+  MODEL_MAXIMUM_ROOTS = MODEL_HOST_ROOTS + MODEL_PINS + 400, /* with handles and frames */
   MODEL_MAXIMUM_LIVE = 2500,
   MODEL_MAXIMUM_DEPTH = 5
 };
@@ -82,6 +83,8 @@ typedef struct model {
   uint32_t *work; /* the comparison's worklist, shadow_capacity entries */
   uint32_t live;  /* shadows in use */
   midden_word host[MODEL_HOST_ROOTS];
+  midden_word pins[MODEL_PINS]; /* the heap does not know these words: it keeps what they say where it is */
+  unsigned pin_counts[MODEL_PINS];
   model_root roots[MODEL_MAXIMUM_ROOTS];
   size_t root_count;
   int depth;

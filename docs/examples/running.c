@@ -65,6 +65,36 @@ static void switching(struct host *host) {
   require(length(host->list) == 5000, "switching");
 }
 
+/* ---- pinning ---- */
+
+/* Code that knows no heap, and keeps the address: a decoder, a system call that reads into a buffer. */
+static const char *foreign_buffer;
+static void foreign_start(const char *buffer) { foreign_buffer = buffer; }
+static bool foreign_done(void) { return strcmp(foreign_buffer, "kept") == 0; }
+
+static void pinning(struct host *host) {
+  char *buffer = midden_alloc_sized(host->mutator, host->text, 16);
+  require(buffer != NULL, "out of memory");
+  strcpy(buffer, "kept");
+
+  require(midden_pin(host->mutator, buffer) == MIDDEN_OK, "pin");
+  foreign_start(buffer);
+  build(host, 5000); /* collects; nothing but the pin keeps the buffer */
+  require(foreign_done(), "pinned");
+  midden_unpin(host->mutator, buffer);
+}
+
+static void scoped_pins(struct host *host) {
+  midden_scope scope = midden_scope_open(host->mutator);
+  for (struct pair *pair = host->list; pair; pair = pair->cdr) {
+    require(midden_pin_in_scope(host->mutator, pair) == MIDDEN_OK, "pin");
+  }
+  struct pair *first = host->list;
+  midden_collect(host->mutator, MIDDEN_FULL);
+  require(host->list == first, "moved");
+  midden_scope_close(host->mutator, scope);
+}
+
 /* ---- */
 
 static void open_host(struct host *host, const char *options) {
@@ -86,6 +116,8 @@ int main(int argc, char **argv) {
   struct host host = {0};
   open_host(&host, argc > 1 ? argv[1] : "");
   switching(&host);
+  pinning(&host);
+  scoped_pins(&host);
   midden_heap_close(host.heap);
   return 0;
 }

@@ -26,6 +26,7 @@
 #include "midden/finalize.h"
 #include "midden/heap.h"
 #include "midden/kind.h"
+#include "midden/objects.h"
 #include "midden/roots.h"
 #include "midden/statistics.h"
 #include "midden/status.h"

@@ -25,11 +25,14 @@ typedef struct midden_statistics {
   size_t reserved_bytes;        /* address space */
   size_t peak_committed_bytes;
   size_t limit_bytes;
+  size_t host_pins;             /* objects that the host has pinned with midden_pin, now */
 
   /* After the last collection. */
   size_t live_objects;
   size_t live_bytes;            /* cells */
   size_t waste_bytes;           /* cells minus what was asked for, estimated from all allocations so far */
+  size_t pinned_objects;        /* pinned in it, whatever pinned them */
+  size_t pinned_span_bytes;     /* pages of the spans that these are in: what could not be emptied */
   double fragmentation;         /* committed_bytes / live_bytes then; 0 before the first */
 
   /* Collections. */
@@ -40,7 +43,7 @@ typedef struct midden_statistics {
   uint64_t requested_collections; /* of these, by midden_collect */
   uint64_t objects_moved;
   uint64_t bytes_moved;
-  uint64_t objects_pinned;        /* by ambiguous words and midden_visit_pinned, summed over collections */
+  uint64_t objects_pinned;        /* by ambiguous words, midden_visit_pinned and midden_pin, summed over collections */
   uint64_t marked_in_place;       /* objects that copying left because there was no room */
   uint64_t mark_stack_rescans;    /* passes because the mark stack could not grow */
   uint64_t objects_remembered;    /* old objects that the write barrier noted, summed */

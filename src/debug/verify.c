@@ -168,6 +168,16 @@ static void check_pages(struct walk *walk, size_t pages_in_spans) {
          longest, pages->summary.tree[1].longest);
 }
 
+/* What the host has pinned is there. */
+static void check_pins(struct walk *walk) {
+  const struct address_table *pins = &walk->core->pins;
+  for (size_t i = 0; i < pins->capacity; i++) {
+    uintptr_t cell = pins->entries[i].address;
+    EXPECT(walk, !cell || mdn_space_cell_at(&walk->core->space, cell) == cell, "the host has pinned %#zx, which is %s",
+           (size_t)cell, fault_of(walk->core, cell));
+  }
+}
+
 static midden_status walk_heap(midden_heap *heap, midden_error *error) {
   struct walk walk = {
       .visitor = {verify_edge, verify_pinned, verify_range, verify_ambiguous, verify_weak, verify_ephemeron},
@@ -178,6 +188,7 @@ static midden_status walk_heap(midden_heap *heap, midden_error *error) {
     pages += check_list(&walk, central);
   }
   check_pages(&walk, pages);
+  check_pins(&walk);
   mdn_core_visit_precise(&heap->core, &walk.visitor);
   mdn_core_visit_others(&heap->core, &walk.visitor);
   if (!failed(&walk)) mdn_barriers_check(&heap->core, &walk.error);

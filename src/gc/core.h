@@ -4,6 +4,7 @@
 
 #include "gc/ephemeron.h"
 #include "gc/finalizers.h"
+#include "base/address_table.h"
 #include "gc/kinds.h"
 #include "gc/phases.h"
 #include "gc/reference.h"
@@ -17,6 +18,12 @@
 struct core;
 struct scavenger;
 
+/* Pins that end with a scope: a stack of cells, each pinned once for its entry. */
+struct scoped_pins {
+  uintptr_t *cells;
+  size_t count, capacity;
+};
+
 /* A mutator: the part that inlined code reads comes last, with its cursors. */
 struct mutator {
   struct mutator *next;
@@ -24,6 +31,7 @@ struct mutator {
   struct core *core;
   struct handles handles;
   struct stacks stacks;
+  struct scoped_pins scoped_pins;
   midden_status last_status;
   size_t bytes, reserved_bytes; /* committed, and reserved */
   midden_mutator face;
@@ -39,6 +47,7 @@ struct core_figures {
   uint64_t weak_cleared, weak_kept, ephemerons_visited, ephemerons_cleared, ephemeron_iterations;
   uint64_t finalizers_queued, finalizers_run, finalizer_cycles, on_free_calls;
   size_t live_objects, live_bytes; /* after the last collection */
+  size_t pinned_objects, pinned_span_bytes; /* in the last collection: whatever pinned them */
 };
 
 /* Old objects stored into since the last collection; see remembered.h. */
@@ -68,6 +77,7 @@ struct core {
   struct ephemerons ephemerons;
   struct finalizers finalizers;
   struct phases phases;
+  struct address_table pins; /* by the host, until it unpins: how often; see pins.h */
   struct span *pinned;       /* spans with pins, during a collection */
   struct core_figures figures;
 };

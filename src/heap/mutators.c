@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/os.h"
+#include "gc/pins.h"
 #include "heap/heap.h"
 
 bool mdn_mutator_commit(struct mutator *mutator, const midden_memory *memory, size_t cursors) {
@@ -53,6 +54,7 @@ static void retire_mutator(struct mutator *mutator) {
   midden_heap *heap = mutator->heap;
   mutator->face.signature = 0;
   mdn_handles_release(&mutator->handles, &heap->core.arena);
+  mdn_pins_release(&heap->core, &mutator->scoped_pins);
   mdn_stacks_release(&mutator->stacks, &heap->core.arena);
   mutator->next = heap->detached;
   heap->detached = mutator;
