@@ -241,6 +241,22 @@ static void use_pins(life *here) {
     EXPECT(midden_unpin(here->mutator, cell) == MIDDEN_OK && midden_pin_count(here->mutator, cell) == 0, "pin %zu", i);
 }
 
+static void use_side_tables(life *here) {
+  const pair *cell = (const pair *)here->list;
+  for (size_t i = 0; i < HANDLES; i++, cell = (const pair *)cell->cdr) {
+    STATUS(here, midden_external_add(here->mutator, cell, 10));
+    uint64_t identity = midden_identity_hash(here->mutator, cell);
+    if (identity == 0) {
+      EXPECT(midden_last_status(here->mutator) == MIDDEN_NO_MEMORY, "midden_identity_hash");
+      recover(here, "midden_identity_hash");
+      identity = midden_identity_hash(here->mutator, cell);
+    }
+    EXPECT(identity != 0 && identity == midden_identity_hash(here->mutator, cell), "identity %zu", i);
+    EXPECT(midden_external_of(here->mutator, cell) == 10, "external %zu", i);
+  }
+  STATUS(here, midden_external_room(here->mutator, 1000));
+}
+
 static void use_stack(life *here) {
   midden_stack *stack = midden_stack_add(here->mutator, here->stack, sizeof here->stack);
   if (stack == NULL) {
@@ -278,6 +294,7 @@ static bool live_through(int index, uint64_t n, bool forever) {
   run_finalizers(&here);
   use_handles(&here);
   use_pins(&here);
+  use_side_tables(&here);
   use_stack(&here);
   churn(&here);
   collect(&here, where);

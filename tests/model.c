@@ -103,6 +103,37 @@ static void churn(model *here) {
   }
 }
 
+/* Asks an object for its hash, or has it keep more or less outside the heap. */
+static void use_side_tables(model *here) {
+  void *object;
+  uint32_t index = model_walk(here, &object);
+  if (index == 0) return;
+  shadow *at = &here->shadows[index];
+  size_t bytes = model_below(here, 2000);
+  switch (model_below(here, 3)) {
+    case 0: {
+      uint64_t identity = midden_identity_hash(here->mutator, object);
+      if (identity == 0 || (at->identity != 0 && at->identity != identity)) model_fail(here, "an identity hash has changed");
+      at->identity = identity;
+      break;
+    }
+    case 1: {
+      midden_status status = midden_external_add(here->mutator, object, bytes);
+      if (status == MIDDEN_OK) at->external += bytes;
+      else if (status != MIDDEN_NO_MEMORY) model_fail(here, "midden_external_add: %s", midden_status_name(status));
+      break;
+    }
+    default: {
+      midden_status status = midden_external_remove(here->mutator, object, bytes);
+      if (at->external >= bytes && (bytes > 0 || at->external > 0) && status != MIDDEN_OK)
+        model_fail(here, "midden_external_remove: %s", midden_status_name(status));
+      if (at->external < bytes && status != MIDDEN_BAD_ARGUMENT)
+        model_fail(here, "more was removed than is counted");
+      if (status == MIDDEN_OK) at->external -= bytes;
+    }
+  }
+}
+
 /* Takes one pin away, and forgets the object with the last; or pins another. */
 static void unpin(model *here, size_t i) {
   midden_status status = midden_unpin(here->mutator, (void *)here->pins[i]);
@@ -249,7 +280,8 @@ static void operate_once(model *here) {
   else if (choice < 660) relink(here);
   else if (choice < 730) model_weak_operate(here);
   else if (choice < 830) rewrite(here);
-  else if (choice < 945) change_root(here);
+  else if (choice < 915) change_root(here);
+  else if (choice < 945) use_side_tables(here);
   else if (choice < 960) change_pin(here);
   else if (choice < 985) nest(here);
   else if (choice < 990) churn(here);

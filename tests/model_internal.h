@@ -30,6 +30,8 @@ typedef struct shadow {
   uint64_t content;     /* seed of a leaf's content */
   uintptr_t decoy;
   uintptr_t fixed_at;   /* the address it may never leave; 0: it may move */
+  uint64_t identity;    /* its hash, once it was asked for */
+  size_t external;      /* bytes outside the heap */
   uint64_t seen;        /* the comparison that reached it last */
   uintptr_t address;    /* where that one found it */
 } shadow;

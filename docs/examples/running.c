@@ -13,7 +13,7 @@ struct pair {
 struct host {
   midden_heap *heap;
   midden_mutator *mutator;
-  midden_kind pair, text;
+  midden_kind pair, text, number;
   struct pair *list; /* a root */
 };
 
@@ -95,6 +95,50 @@ static void scoped_pins(struct host *host) {
   midden_scope_close(host->mutator, scope);
 }
 
+/* ---- external memory ---- */
+
+/* A large number: a small object, and limbs from malloc. Without the count, a heap of 4 MiB would keep
+ * gigabytes of limbs before it collects. */
+struct number {
+  size_t count; /* of limbs, as an immediate would be in a real interpreter */
+  uint64_t *limbs;
+};
+
+static struct number *make_number(struct host *host, size_t count) {
+  size_t bytes = count * sizeof(uint64_t);
+  if (midden_external_room(host->mutator, bytes) != MIDDEN_OK) return NULL; /* may collect */
+  struct number *number = midden_alloc(host->mutator, host->number);
+  if (!number) return NULL;
+  number->limbs = calloc(count, sizeof(uint64_t));
+  if (!number->limbs || midden_external_add(host->mutator, number, bytes) != MIDDEN_OK) {
+    free(number->limbs);
+    number->limbs = NULL;
+    return NULL;
+  }
+  number->count = count;
+  return number;
+}
+
+/* Limbs that are freed while their number lives. */
+static void shrink(struct host *host, struct number *number) {
+  midden_external_remove(host->mutator, number, number->count * sizeof(uint64_t));
+  free(number->limbs);
+  number->limbs = NULL;
+  number->count = 0;
+}
+
+static void external(struct host *host) {
+  midden_statistics statistics;
+  for (int i = 0; i < 50; i++) {
+    struct number *number = make_number(host, 1000);
+    require(number != NULL, "out of memory");
+    require(midden_external_of(host->mutator, number) == 8000, "external");
+    shrink(host, number);
+  }
+  midden_statistics_read(host->heap, &statistics);
+  require(statistics.external_bytes == 0, "external bytes are left");
+}
+
 /* ---- */
 
 static void open_host(struct host *host, const char *options) {
@@ -108,7 +152,9 @@ static void open_host(struct host *host, const char *options) {
   midden_shape text = {.name = "text"};
   host->pair = midden_kind_define(host->heap, &pair, &error);
   host->text = midden_kind_define(host->heap, &text, &error);
-  require(host->pair.id && host->text.id, error.message);
+  midden_shape number = {.name = "number", .size = sizeof(struct number)};
+  host->number = midden_kind_define(host->heap, &number, &error);
+  require(host->pair.id && host->text.id && host->number.id, error.message);
   require(midden_root_add(host->heap, &host->list) == MIDDEN_OK, "root");
 }
 
@@ -118,6 +164,7 @@ int main(int argc, char **argv) {
   switching(&host);
   pinning(&host);
   scoped_pins(&host);
+  external(&host);
   midden_heap_close(host.heap);
   return 0;
 }

@@ -34,6 +34,47 @@ MIDDEN_API size_t midden_pin_count(const midden_mutator *mutator, const void *ob
  * post: as midden_pin. Does not collect or move. */
 MIDDEN_API midden_status midden_pin_in_scope(midden_mutator *mutator, const void *object);
 
+/* ---- External memory ----
+ *
+ * Bytes that objects keep alive outside the heap: limbs of large numbers, file buffers, memory of a library. They
+ * count for pacing like bytes of the heap, so that small objects which keep large things alive are collected in
+ * time, and they count for heap-limit. The heap never touches the memory itself: freeing it is the host's, in a
+ * finalizer or on_free callback, or when it sees fit. */
+
+/* Counts `bytes` more. With an object, they are its own: when it dies, the collection that finds it dead takes
+ * them off the count, without a call from the host. With NULL they count until they are removed.
+ * post: MIDDEN_OK; BAD_ARGUMENT; MISUSE; or NO_MEMORY and nothing is counted: the limit would be passed (collect,
+ * or see midden_external_room) or there is no memory for the entry. Does not collect or move: what is due is
+ * collected at the next refill. Cost: constant. */
+MIDDEN_API midden_status midden_external_add(midden_mutator *mutator, const void *object, size_t bytes);
+
+/* Counts `bytes` less, of the object or with NULL of those without one: for memory that is freed or shrinks while
+ * its object lives. post: MIDDEN_OK; or BAD_ARGUMENT and nothing has changed: fewer are counted there. From a
+ * finalizer whose object is dead there is nothing to remove. Does not collect or move. */
+MIDDEN_API midden_status midden_external_remove(midden_mutator *mutator, const void *object, size_t bytes);
+
+/* Makes sure that `bytes` more would fit, collecting as an allocation of that size would: to be called before the
+ * memory is taken. MAY COLLECT AND MOVE. post: MIDDEN_OK; NO_MEMORY: they do not fit; MISUSE. */
+MIDDEN_API midden_status midden_external_room(midden_mutator *mutator, size_t bytes);
+
+/* The bytes counted for an object; with NULL, those without one. Does not collect. */
+MIDDEN_API size_t midden_external_of(const midden_mutator *mutator, const void *object);
+
+/* ---- Identity ---- */
+
+/* A number for an object that stays the same as long as it lives, wherever it moves, and says nothing about its
+ * address: for tables that compare by identity. Objects made at the same address later get another. All 64 bits
+ * are good. Two objects may have the same: compare the references too.
+ * post: not 0; or 0 and midden_last_status says why: NO_MEMORY, BAD_ARGUMENT, MISUSE. Takes 22 to 43 bytes for each
+ * object that was asked, from the first question until it is found dead; nothing for the others. It does not keep
+ * the object alive. Cost: constant. Does not collect or move. */
+MIDDEN_API uint64_t midden_identity_hash(midden_mutator *mutator, const void *object);
+
+/* A counter that changes with each collection that has moved an object: while it stays the same, every address is
+ * what it was. A table that hashes by address notes it, and rehashes when it has changed: no cost for an object at
+ * all, but a pass over the table after each such collection. One load. Does not collect. */
+static inline uint64_t midden_moved_epoch(const midden_mutator *mutator) { return mutator->moved_epoch; }
+
 MIDDEN_END_DECLARATIONS
 
 #endif

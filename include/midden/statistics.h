@@ -25,6 +25,8 @@ typedef struct midden_statistics {
   size_t reserved_bytes;        /* address space */
   size_t peak_committed_bytes;
   size_t limit_bytes;
+  size_t external_bytes;        /* outside the heap, told by midden_external_add */
+  size_t identities;            /* objects that were asked for their identity hash and may still live */
   size_t host_pins;             /* objects that the host has pinned with midden_pin, now */
 
   /* After the last collection. */
@@ -46,6 +48,7 @@ typedef struct midden_statistics {
   uint64_t objects_pinned;        /* by ambiguous words, midden_visit_pinned and midden_pin, summed over collections */
   uint64_t marked_in_place;       /* objects that copying left because there was no room */
   uint64_t mark_stack_rescans;    /* passes because the mark stack could not grow */
+  uint64_t side_entries;          /* entries of identity hashes and external memory that collections looked at, summed */
   uint64_t objects_remembered;    /* old objects that the write barrier noted, summed */
   uint64_t total_pause_ns;
   uint64_t longest_pause_ns;

@@ -168,14 +168,20 @@ static void check_pages(struct walk *walk, size_t pages_in_spans) {
          longest, pages->summary.tree[1].longest);
 }
 
-/* What the host has pinned is there. */
-static void check_pins(struct walk *walk) {
-  const struct address_table *pins = &walk->core->pins;
-  for (size_t i = 0; i < pins->capacity; i++) {
-    uintptr_t cell = pins->entries[i].address;
-    EXPECT(walk, !cell || mdn_space_cell_at(&walk->core->space, cell) == cell, "the host has pinned %#zx, which is %s",
+/* Whatever is known by address is there. `says`: what a table says of a cell. */
+static void check_addresses(struct walk *walk, const struct address_table *table, const char *says) {
+  for (size_t i = 0; i < table->capacity; i++) {
+    uintptr_t cell = table->entries[i].address;
+    EXPECT(walk, !cell || mdn_space_cell_at(&walk->core->space, cell) == cell, "%s %#zx, which is %s", says,
            (size_t)cell, fault_of(walk->core, cell));
   }
+}
+
+static void check_side_tables(struct walk *walk) {
+  const struct core *core = walk->core;
+  check_addresses(walk, &core->pins, "the host has pinned");
+  check_addresses(walk, &core->identities.table, "there is an identity hash for");
+  check_addresses(walk, &core->externals.table, "external memory is counted for");
 }
 
 static midden_status walk_heap(midden_heap *heap, midden_error *error) {
@@ -188,7 +194,7 @@ static midden_status walk_heap(midden_heap *heap, midden_error *error) {
     pages += check_list(&walk, central);
   }
   check_pages(&walk, pages);
-  check_pins(&walk);
+  check_side_tables(&walk);
   mdn_core_visit_precise(&heap->core, &walk.visitor);
   mdn_core_visit_others(&heap->core, &walk.visitor);
   if (!failed(&walk)) mdn_barriers_check(&heap->core, &walk.error);

@@ -8,6 +8,7 @@
 #include "gc/kinds.h"
 #include "gc/phases.h"
 #include "gc/reference.h"
+#include "gc/side.h"
 #include "gc/tracer.h"
 #include "gc/weak.h"
 #include "midden/statistics.h"
@@ -47,6 +48,7 @@ struct core_figures {
   uint64_t weak_cleared, weak_kept, ephemerons_visited, ephemerons_cleared, ephemeron_iterations;
   uint64_t finalizers_queued, finalizers_run, finalizer_cycles, on_free_calls;
   size_t live_objects, live_bytes; /* after the last collection */
+  uint64_t side_entries;           /* of side tables, looked at */
   size_t pinned_objects, pinned_span_bytes; /* in the last collection: whatever pinned them */
 };
 
@@ -78,6 +80,12 @@ struct core {
   struct finalizers finalizers;
   struct phases phases;
   struct address_table pins; /* by the host, until it unpins: how often; see pins.h */
+  struct side_table identities; /* an object's hash */
+  struct side_table externals;  /* bytes outside the heap that an object keeps */
+  size_t external_bytes;     /* all of them, with or without an object */
+  uint64_t external_unowned; /* of these, those without one */
+  uint64_t identity_random;  /* where the next hash comes from */
+  uint64_t moved_epoch;      /* collections that moved something */
   struct span *pinned;       /* spans with pins, during a collection */
   struct core_figures figures;
 };

@@ -20,11 +20,17 @@ static void collect_if_due(midden_heap *heap) {
   }
 }
 
-/* What `attempt` takes, with the emergency collections that memory may need. */
-typedef bool (*taking_function)(struct mutator *mutator, struct central *central, size_t size, void *taken);
+void mdn_collect_if_due(midden_heap *heap, size_t size) {
+  collect_if_due(heap);
+  /* What is large counts before it is made: it may be what reaches the threshold. */
+  if (heap->pacing.allocated + size > heap->pacing.threshold && heap->pacing.allocated > heap->pacing.threshold / 2 &&
+      heap->collector->collect) {
+    mdn_heap_collect(heap, CAUSE_PACING, mdn_pacing_minor(heap, CAUSE_PACING));
+  }
+}
 
-static bool take_or_collect(struct mutator *mutator, struct central *central, size_t size, taking_function take,
-                            void *taken) {
+bool mdn_take_or_collect(struct mutator *mutator, struct central *central, size_t size, taking_function take,
+                         void *taken) {
   midden_heap *heap = mutator->heap;
   if (take(mutator, central, size, taken)) return true;
   if (mdn_heap_collect(heap, CAUSE_EMERGENCY, false) != MIDDEN_UNSUPPORTED) {
@@ -49,7 +55,7 @@ static inline bool take_run(struct mutator *mutator, struct central *central, si
 static void *refill(struct mutator *mutator, struct central *central, midden_cursor *cursor) {
   midden_heap *heap = mutator->heap;
   struct run run;
-  if (!take_run(mutator, central, 0, &run) && !take_or_collect(mutator, central, 0, take_run, &run)) return NULL;
+  if (!take_run(mutator, central, 0, &run) && !mdn_take_or_collect(mutator, central, 0, take_run, &run)) return NULL;
   core_activate(&heap->core, central);
   heap->figures.refills++;
   heap->figures.page_heap_refills += run.new_span;
@@ -82,14 +88,9 @@ static bool take_large(struct mutator *mutator, struct central *central, size_t 
 static void *allocate_large(struct mutator *mutator, struct central *central, size_t size) {
   midden_heap *heap = mutator->heap;
   if (size > heap->config.heap_limit) return fail(mutator, MIDDEN_NO_MEMORY);
-  collect_if_due(heap);
-  /* A large object counts before it is made: it may be what reaches the threshold. */
-  if (heap->pacing.allocated + size > heap->pacing.threshold && heap->pacing.allocated > heap->pacing.threshold / 2 &&
-      heap->collector->collect) {
-    mdn_heap_collect(heap, CAUSE_PACING, mdn_pacing_minor(heap, CAUSE_PACING));
-  }
+  mdn_collect_if_due(heap, size);
   struct span *span;
-  if (!take_or_collect(mutator, central, size, take_large, &span)) return NULL;
+  if (!mdn_take_or_collect(mutator, central, size, take_large, &span)) return NULL;
   core_activate(&heap->core, central);
   heap->figures.refills++;
   heap->figures.page_heap_refills++;

@@ -110,6 +110,19 @@ bool mdn_stress_due(midden_heap *heap);
 /* Options: checks what parsing cannot. */
 midden_status mdn_config_check(const midden_config *config, midden_error *error);
 
+/* External memory: takes what is counted now off the limit of pages. */
+void mdn_external_charge(midden_heap *heap);
+/* Called when an object that kept some dies. */
+void mdn_external_dropped(struct core *core, uint64_t bytes);
+
+/* Collects as `take` failing wants it, until it succeeds or nothing helps: then the mutator's status is NO_MEMORY.
+ * `take` is called with what else is given. */
+typedef bool (*taking_function)(struct mutator *mutator, struct central *central, size_t size, void *taken);
+bool mdn_take_or_collect(struct mutator *mutator, struct central *central, size_t size, taking_function take,
+                         void *taken);
+/* Collections that are due before `size` bytes beyond the ordinary are handed out. */
+void mdn_collect_if_due(midden_heap *heap, size_t size);
+
 /* One line to the report function, the log, or if `always` and both are off, to stderr. */
 __attribute__((format(printf, 3, 4))) void mdn_heap_report(midden_heap *heap, bool always, const char *format, ...);
 

@@ -77,6 +77,7 @@ midden_mutator *midden_attach(midden_heap *heap, const void *stack_bottom, midde
   mutator->face.signature = MUTATOR_SIGNATURE;
   mutator->face.base = core->space.base;
   mutator->face.page_map = core->space.page_map;
+  mutator->face.moved_epoch = core->moved_epoch;
   mutator->face.old = core->generational ? core->space.mark_bits : NULL;
   if (core->conservative && !mdn_stacks_attach(&mutator->stacks, stack_bottom)) {
     retire_mutator(mutator);

@@ -30,6 +30,11 @@ void mdn_pacing_open(midden_heap *heap) {
   heap->stress.random = heap->config.stress_value;
 }
 
+/* What lives, in the heap and outside it. */
+static size_t live_total(const midden_heap *heap) {
+  return heap->core.figures.live_bytes + heap->core.external_bytes;
+}
+
 static double smooth(double old, double sample) {
   return old == 0 ? sample : SMOOTHING * old + (1 - SMOOTHING) * sample;
 }
@@ -52,9 +57,9 @@ static double wanted_growth(const midden_heap *heap, double live) {
 
 /* What the limit leaves. A copying collector needs room for the copies too, as far as there is any;
  * without, it marks in place. */
-static size_t room(const midden_heap *heap, size_t live) {
-  size_t limit = heap->config.heap_limit;
-  size_t free = limit > live ? limit - live : 0;
+static size_t room(const midden_heap *heap) {
+  size_t limit = heap->config.heap_limit, used = live_total(heap), live = heap->core.figures.live_bytes;
+  size_t free = limit > used ? limit - used : 0;
   bool copies = heap->collector->capabilities & COLLECTOR_NEEDS_ROOM;
   if (copies && heap->config.growth != MIDDEN_GROWTH_FIXED && free > live + limit / 8) free -= live;
   return free;
@@ -63,7 +68,7 @@ static size_t room(const midden_heap *heap, size_t live) {
 bool mdn_pacing_minor(const midden_heap *heap, enum cause cause) {
   if (!heap->core.generational) return false;
   if (cause == CAUSE_STRESS) return heap->figures.stress_collections % STRESS_FULL != STRESS_FULL - 1;
-  return heap->pacing.minors_off == 0 && heap->core.figures.live_bytes < heap->pacing.full_threshold;
+  return heap->pacing.minors_off == 0 && live_total(heap) < heap->pacing.full_threshold;
 }
 
 /* Generational: the bytes until the next collection. Where the host leaves it to the heap, it starts at what
@@ -86,9 +91,8 @@ static void adapt_nursery(midden_heap *heap, bool minor) {
 
 /* What follows from a full collection's live size. */
 static size_t full_growth(midden_heap *heap) {
-  size_t live = heap->core.figures.live_bytes;
-  double wanted = wanted_growth(heap, (double)live);
-  size_t most = room(heap, live);
+  double wanted = wanted_growth(heap, (double)live_total(heap));
+  size_t most = room(heap);
   size_t threshold = wanted < (double)most ? (size_t)wanted : most;
   threshold = size_maximum(threshold, size_minimum(heap->config.heap_initial, most));
   return size_maximum(threshold, THRESHOLD_LEAST);
@@ -120,7 +124,7 @@ void mdn_pacing_after(midden_heap *heap, bool minor, uint64_t pause_ns) {
   if (!minor) {
     pacing->collection_rate = smooth(pacing->collection_rate, live * 1e9 / (double)(pause_ns + 1));
     pacing->threshold = full_growth(heap);
-    pacing->full_threshold = heap->core.figures.live_bytes + pacing->threshold;
+    pacing->full_threshold = live_total(heap) + pacing->threshold;
   }
   if (heap->core.generational) {
     weigh_minors(heap, minor, pause_ns);
@@ -129,7 +133,7 @@ void mdn_pacing_after(midden_heap *heap, bool minor, uint64_t pause_ns) {
   if (heap->core.generational && pacing->minors_off == 0) {
     /* The full collection is made when a minor one has found the old space grown, so there must be room
      * for the nursery until then. */
-    size_t limit = heap->config.heap_limit, used = heap->core.figures.live_bytes;
+    size_t limit = heap->config.heap_limit, used = live_total(heap);
     size_t free = limit > used ? limit - used : 0;
     pacing->threshold = size_maximum(size_minimum(pacing->nursery, free), THRESHOLD_LEAST);
   }
@@ -143,7 +147,7 @@ void mdn_pacing_switched(midden_heap *heap) {
   pacing->minors_off = 0;
   if (heap->figures.collections == 0) return; /* the first threshold is every collector's */
   size_t threshold = full_growth(heap);
-  pacing->full_threshold = heap->core.figures.live_bytes + threshold;
+  pacing->full_threshold = live_total(heap) + threshold;
   if (!heap->core.generational) pacing->threshold = threshold;
 }
 
