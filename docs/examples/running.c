@@ -10,6 +10,13 @@ struct pair {
   struct pair *car, *cdr;
 };
 
+/* A large number: a small object, and limbs from malloc. Without the count, a heap of 4 MiB would keep
+ * gigabytes of limbs before it collects. */
+struct number {
+  size_t count; /* of limbs, as an immediate would be in a real interpreter */
+  uint64_t *limbs;
+};
+
 struct host {
   midden_heap *heap;
   midden_mutator *mutator;
@@ -21,6 +28,21 @@ static void require(bool condition, const char *what) {
   if (condition) return;
   fprintf(stderr, "running: %s\n", what);
   exit(1);
+}
+
+static void open_with(struct host *host, const midden_config *config) {
+  midden_error error = {MIDDEN_OK, ""};
+  require(midden_heap_open(config, &host->heap, &error) == MIDDEN_OK, error.message);
+  host->mutator = midden_attach(host->heap, NULL, &error);
+  require(host->mutator != NULL, error.message);
+  midden_shape pair = {.name = "pair", .size = sizeof(struct pair), .refs = MIDDEN_REFS_ALL};
+  midden_shape text = {.name = "text"};
+  host->pair = midden_kind_define(host->heap, &pair, &error);
+  host->text = midden_kind_define(host->heap, &text, &error);
+  midden_shape number = {.name = "number", .size = sizeof(struct number)};
+  host->number = midden_kind_define(host->heap, &number, &error);
+  require(host->pair.id && host->text.id && host->number.id, error.message);
+  require(midden_root_add(host->heap, &host->list) == MIDDEN_OK, "root");
 }
 
 static struct pair *cons(struct host *host, struct pair *cdr) {
@@ -97,13 +119,6 @@ static void scoped_pins(struct host *host) {
 
 /* ---- external memory ---- */
 
-/* A large number: a small object, and limbs from malloc. Without the count, a heap of 4 MiB would keep
- * gigabytes of limbs before it collects. */
-struct number {
-  size_t count; /* of limbs, as an immediate would be in a real interpreter */
-  uint64_t *limbs;
-};
-
 static struct number *make_number(struct host *host, size_t count) {
   size_t bytes = count * sizeof(uint64_t);
   if (midden_external_room(host->mutator, bytes) != MIDDEN_OK) return NULL; /* may collect */
@@ -139,32 +154,66 @@ static void external(struct host *host) {
   require(statistics.external_bytes == 0, "external bytes are left");
 }
 
-/* ---- */
+/* ---- pressure ---- */
 
-static void open_host(struct host *host, const char *options) {
-  midden_config config = MIDDEN_CONFIG_DEFAULT;
-  midden_error error = {MIDDEN_OK, ""};
-  require(midden_config_parse(&config, options, &error) == MIDDEN_OK, error.message);
-  require(midden_heap_open(&config, &host->heap, &error) == MIDDEN_OK, error.message);
-  host->mutator = midden_attach(host->heap, NULL, &error);
-  require(host->mutator != NULL, error.message);
-  midden_shape pair = {.name = "pair", .size = sizeof(struct pair), .refs = MIDDEN_REFS_ALL};
-  midden_shape text = {.name = "text"};
-  host->pair = midden_kind_define(host->heap, &pair, &error);
-  host->text = midden_kind_define(host->heap, &text, &error);
-  midden_shape number = {.name = "number", .size = sizeof(struct number)};
-  host->number = midden_kind_define(host->heap, &number, &error);
-  require(host->pair.id && host->text.id && host->number.id, error.message);
-  require(midden_root_add(host->heap, &host->list) == MIDDEN_OK, "root");
+enum { CACHED = 64 };
+
+struct cache {
+  struct pair *results[CACHED]; /* registered as roots */
+  unsigned dropped;
+};
+
+static bool drop_cache(void *context, midden_heap *heap, midden_pressure pressure, size_t bytes) {
+  struct cache *cache = context;
+  (void)heap, (void)bytes;
+  /* Above the soft limit half is enough; before an allocation fails, all goes. */
+  size_t keep = pressure == MIDDEN_PRESSURE_SOFT ? CACHED / 2 : 0, dropped = 0;
+  for (size_t i = keep; i < CACHED; i++) {
+    if (!cache->results[i]) continue;
+    cache->results[i] = NULL;
+    dropped++;
+  }
+  cache->dropped += dropped;
+  return dropped > 0;
 }
+
+static void pressure(const char *options) {
+  struct cache cache = {0};
+  midden_config config = MIDDEN_CONFIG_DEFAULT;
+  require(midden_config_parse(&config, options, NULL) == MIDDEN_OK, "options");
+  config.heap_limit = (size_t)1 << 20;
+  config.pressure = drop_cache;
+  config.pressure_context = &cache;
+
+  struct host host = {0};
+  open_with(&host, &config);
+  require(midden_root_range_add(host.heap, cache.results, CACHED) == MIDDEN_OK, "root");
+  for (size_t i = 0; i < CACHED; i++) {
+    build(&host, 500); /* 8 KB each */
+    cache.results[i] = host.list;
+  }
+  build(&host, 5000);
+  char *large = midden_alloc_sized(host.mutator, host.text, 800 << 10);
+  bool collects = strcmp(config.collector, "none") != 0;
+  require(!collects || config.stack == MIDDEN_STACK_CONSERVATIVE || large != NULL, "the cache gave no way");
+  require(cache.dropped > 0, "nobody asked");
+  midden_heap_close(host.heap);
+}
+
+/* ---- */
 
 int main(int argc, char **argv) {
   struct host host = {0};
-  open_host(&host, argc > 1 ? argv[1] : "");
+  const char *options = argc > 1 ? argv[1] : "";
+  midden_config config = MIDDEN_CONFIG_DEFAULT;
+  midden_error error = {MIDDEN_OK, ""};
+  require(midden_config_parse(&config, options, &error) == MIDDEN_OK, error.message);
+  open_with(&host, &config);
   switching(&host);
   pinning(&host);
   scoped_pins(&host);
   external(&host);
   midden_heap_close(host.heap);
+  pressure(options);
   return 0;
 }

@@ -42,6 +42,8 @@ typedef struct midden_statistics {
   uint64_t minor_collections;     /* of these, of young objects only (generational=yes) */
   uint64_t emergency_collections; /* of these, because memory was refused */
   uint64_t stress_collections;    /* of these, by stress= */
+  uint64_t pressure_calls;        /* of the host's pressure callback */
+  uint64_t share_refusals;        /* allocations that failed because of collect-share */
   uint64_t requested_collections; /* of these, by midden_collect */
   uint64_t objects_moved;
   uint64_t bytes_moved;

@@ -29,18 +29,6 @@ void mdn_collect_if_due(midden_heap *heap, size_t size) {
   }
 }
 
-bool mdn_take_or_collect(struct mutator *mutator, struct central *central, size_t size, taking_function take,
-                         void *taken) {
-  midden_heap *heap = mutator->heap;
-  if (take(mutator, central, size, taken)) return true;
-  if (mdn_heap_collect(heap, CAUSE_EMERGENCY, false) != MIDDEN_UNSUPPORTED) {
-    if (take(mutator, central, size, taken)) return true;
-    if (mdn_heap_collect_last_resort(heap) != MIDDEN_UNSUPPORTED && take(mutator, central, size, taken)) return true;
-  }
-  mutator->last_status = MIDDEN_NO_MEMORY;
-  return false;
-}
-
 /* What is handed out at a time is zeroed at a time: more than this would push itself out of the first-level cache. */
 #define RUN_BYTES ((uint64_t)16 << 10)
 
@@ -55,7 +43,9 @@ static inline bool take_run(struct mutator *mutator, struct central *central, si
 static void *refill(struct mutator *mutator, struct central *central, midden_cursor *cursor) {
   midden_heap *heap = mutator->heap;
   struct run run;
-  if (!take_run(mutator, central, 0, &run) && !mdn_take_or_collect(mutator, central, 0, take_run, &run)) return NULL;
+  /* Tried here first, where it is inlined. */
+  bool taken = !heap->share.exceeded && take_run(mutator, central, 0, &run);
+  if (!taken && !mdn_take_or_collect(mutator, central, 0, take_run, &run)) return NULL;
   core_activate(&heap->core, central);
   heap->figures.refills++;
   heap->figures.page_heap_refills += run.new_span;
@@ -104,7 +94,7 @@ static void *allocate_large(struct mutator *mutator, struct central *central, si
 static const struct kind *enter(midden_mutator *face, unsigned kind_id, unsigned cursor) {
   struct mutator *mutator = mutator_of(face);
   midden_heap *heap = mutator->heap;
-  if (mutator_enter(face) != MIDDEN_OK) {
+  if (mutator_enter(face) != MIDDEN_OK || heap->pressing) {
     mutator->last_status = MIDDEN_MISUSE;
     return NULL;
   }

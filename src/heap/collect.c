@@ -178,6 +178,9 @@ midden_status mdn_heap_collect(midden_heap *heap, enum cause cause, bool minor) 
   const struct collector *collector = choose(heap);
   midden_status status = collect_with(heap, collector, cause, false);
   if (collector == heap->collector) heap->shredded = is_shredded(heap);
+  if (status != MIDDEN_OK) return status;
+  if (cause == CAUSE_PACING || cause == CAUSE_EMERGENCY) mdn_share_count(heap);
+  mdn_pressure_after_collection(heap);
   return status;
 }
 
@@ -187,7 +190,7 @@ midden_status mdn_heap_collect_last_resort(midden_heap *heap) {
 }
 
 midden_status midden_collect(midden_mutator *face, midden_collection collection) {
-  if (mutator_enter(face) != MIDDEN_OK) return MIDDEN_MISUSE;
+  if (mutator_enter(face) != MIDDEN_OK || mutator_of(face)->heap->pressing) return MIDDEN_MISUSE;
   midden_heap *heap = mutator_of(face)->heap;
   if ((unsigned)collection > MIDDEN_FULL) return MIDDEN_BAD_ARGUMENT;
   return mdn_heap_collect(heap, CAUSE_REQUEST, collection == MIDDEN_MINOR);

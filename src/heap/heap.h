@@ -10,6 +10,8 @@
 #include "midden/config.h"
 #include "midden/heap.h"
 
+#define SHARE_WINDOW 8 /* full collections over which the share of time is taken */
+
 #define HEAP_SIGNATURE ((uintptr_t)0x6d696464656e4850)    /* "middenHP" */
 #define MUTATOR_SIGNATURE ((uintptr_t)0x6d696464656e4d55) /* "middenMU" */
 
@@ -27,6 +29,13 @@ struct pacing {
   uint64_t mutator_since; /* clock at the end of the last collection */
   double allocation_rate; /* smoothed, bytes per second */
   double collection_rate; /* smoothed, live bytes per second of pause */
+};
+
+/* The share of time spent collecting, over the last full collections. */
+struct collecting_share {
+  uint64_t at[SHARE_WINDOW], pauses[SHARE_WINDOW]; /* the clock, and all pauses so far, at their ends */
+  unsigned count;
+  bool exceeded;
 };
 
 /* What stress= needs. */
@@ -47,6 +56,7 @@ struct heap_figures {
   uint64_t total_pause_ns, longest_pause_ns, last_pause_ns;
   uint64_t verifications;
   uint64_t collector_switches;
+  uint64_t pressure_calls, share_refusals;
   double fragmentation;
 };
 
@@ -63,8 +73,10 @@ struct midden_heap {
   struct mutator *detached; /* their memory, kept so that a use of one is noticed */
   bool collecting;
   bool closing;
+  bool pressing; /* the host's pressure callback runs: nothing may be allocated, collected, detached or closed */
   bool shredded; /* a moving collector found no room, and what it left in place keeps half of what should be free */
   struct pacing pacing;
+  struct collecting_share share;
   struct stress_state stress;
   struct heap_figures figures;
   collection_hook before_collection, after_collection;
@@ -114,6 +126,13 @@ midden_status mdn_config_check(const midden_config *config, midden_error *error)
 void mdn_external_charge(midden_heap *heap);
 /* Called when an object that kept some dies. */
 void mdn_external_dropped(struct core *core, uint64_t bytes);
+
+/* Asks the host to drop what it can spare. post: whether it says that it has. */
+bool mdn_pressure(midden_heap *heap, midden_pressure pressure, size_t bytes);
+/* After a full collection: where more lives than the soft limit. */
+void mdn_pressure_after_collection(midden_heap *heap);
+/* Counts a full collection that the heap wanted itself. */
+void mdn_share_count(midden_heap *heap);
 
 /* Collects as `take` failing wants it, until it succeeds or nothing helps: then the mutator's status is NO_MEMORY.
  * `take` is called with what else is given. */

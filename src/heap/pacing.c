@@ -8,6 +8,8 @@
 /* Near the limit a collection comes after at least this many bytes, so that a heap which is almost full
  * slows down but does not collect at every refill; refills that fail collect anyway. */
 #define THRESHOLD_LEAST ((size_t)64 << 10)
+/* Beyond the soft limit a collection comes after at least this part of it, so that the heap goes on working. */
+#define SOFT_LEAST_SHARE 16
 #define SMOOTHING 0.5 /* of the rates, as in MemBalancer */
 #define STRESS_MEAN 64
 #define STRESS_FULL 4 /* generational: one in so many stress collections is full */
@@ -22,6 +24,7 @@
 void mdn_pacing_open(midden_heap *heap) {
   struct pacing *pacing = &heap->pacing;
   size_t limit = heap->config.heap_limit;
+  if (heap->config.soft_limit) limit = size_minimum(limit, heap->config.soft_limit);
   pacing->threshold = heap->config.growth == MIDDEN_GROWTH_FIXED ? limit : size_minimum(heap->config.heap_initial, limit);
   pacing->full_threshold = pacing->threshold;
   pacing->nursery = heap->config.nursery ? heap->config.nursery : NURSERY_LEAST;
@@ -55,11 +58,18 @@ static double wanted_growth(const midden_heap *heap, double live) {
   }
 }
 
+/* Bytes until the hard limit, or the soft one. */
+static size_t until_limits(const midden_heap *heap) {
+  size_t limit = heap->config.heap_limit, soft = heap->config.soft_limit, used = live_total(heap);
+  size_t free = limit > used ? limit - used : 0;
+  if (soft) free = size_minimum(free, size_maximum(soft > used ? soft - used : 0, soft / SOFT_LEAST_SHARE));
+  return free;
+}
+
 /* What the limit leaves. A copying collector needs room for the copies too, as far as there is any;
  * without, it marks in place. */
 static size_t room(const midden_heap *heap) {
-  size_t limit = heap->config.heap_limit, used = live_total(heap), live = heap->core.figures.live_bytes;
-  size_t free = limit > used ? limit - used : 0;
+  size_t limit = heap->config.heap_limit, live = heap->core.figures.live_bytes, free = until_limits(heap);
   bool copies = heap->collector->capabilities & COLLECTOR_NEEDS_ROOM;
   if (copies && heap->config.growth != MIDDEN_GROWTH_FIXED && free > live + limit / 8) free -= live;
   return free;
@@ -133,9 +143,7 @@ void mdn_pacing_after(midden_heap *heap, bool minor, uint64_t pause_ns) {
   if (heap->core.generational && pacing->minors_off == 0) {
     /* The full collection is made when a minor one has found the old space grown, so there must be room
      * for the nursery until then. */
-    size_t limit = heap->config.heap_limit, used = live_total(heap);
-    size_t free = limit > used ? limit - used : 0;
-    pacing->threshold = size_maximum(size_minimum(pacing->nursery, free), THRESHOLD_LEAST);
+    pacing->threshold = size_maximum(size_minimum(pacing->nursery, until_limits(heap)), THRESHOLD_LEAST);
   }
   pacing->allocated = 0;
   pacing->mutator_since = now;

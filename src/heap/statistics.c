@@ -66,6 +66,8 @@ void midden_statistics_read(midden_heap *heap, midden_statistics *result) {
       .objects_remembered = core->figures.objects_remembered,
       .side_entries = core->figures.side_entries,
       .emergency_collections = figures->emergency_collections,
+      .pressure_calls = figures->pressure_calls,
+      .share_refusals = figures->share_refusals,
       .stress_collections = figures->stress_collections,
       .requested_collections = figures->requested_collections,
       .objects_moved = core->figures.objects_moved,
