@@ -154,6 +154,34 @@ static void external(struct host *host) {
   require(statistics.external_bytes == 0, "external bytes are left");
 }
 
+/* ---- walking and accounting ---- */
+
+struct census {
+  uint16_t kind;
+  size_t pairs;
+};
+
+static bool count_pair(void *context, void *object, size_t size, uint16_t kind_id) {
+  struct census *census = context;
+  (void)object, (void)size;
+  if (kind_id == census->kind) census->pairs++;
+  return true;
+}
+
+static void walking(struct host *host) {
+  struct census census = {host->pair.id, 0};
+  midden_usage usage;
+  require(midden_each(host->heap, count_pair, &census) == MIDDEN_OK, "walk");
+  require(midden_usage_of_kind(host->heap, host->pair.id, &usage) == MIDDEN_OK, "usage");
+  require(census.pairs == usage.objects && usage.objects >= 5000, "count");
+}
+
+static void doctor(struct host *host) {
+  char text[2000];
+  midden_doctor(host->heap, text, sizeof text);
+  fputs(text, stdout);
+}
+
 /* ---- pressure ---- */
 
 enum { CACHED = 64 };
@@ -213,6 +241,8 @@ int main(int argc, char **argv) {
   pinning(&host);
   scoped_pins(&host);
   external(&host);
+  walking(&host);
+  doctor(&host);
   midden_heap_close(host.heap);
   pressure(options);
   return 0;

@@ -9,6 +9,18 @@
 
 MIDDEN_BEGIN_DECLARATIONS
 
+/* ---- Walking ---- */
+
+/* Called for an object. post: whether to go on. `size` is its cell's, in bytes. */
+typedef bool (*midden_object_function)(void *context, void *object, size_t size, uint16_t kind_id);
+
+/* Calls `function` for every object that was handed out and not yet collected, dead ones that no collection has
+ * found included: collect first to see live ones only. No order is promised. The function may read and write
+ * objects, pin, ask for identities and register roots; allocating, collecting, detaching and closing are answered
+ * with MISUSE meanwhile. post: MIDDEN_OK, also when the function stopped it; BAD_ARGUMENT; MISUSE. Cost:
+ * proportional to the objects and spans. Does not collect or move. */
+MIDDEN_API midden_status midden_each(midden_heap *heap, midden_object_function function, void *context);
+
 /* ---- Pinning ----
  *
  * A pinned object stays where it is, and stays alive, like a root: its address may be handed to code that

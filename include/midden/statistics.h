@@ -77,6 +77,33 @@ typedef struct midden_statistics {
 /* Fills *statistics. Does not collect. Owner thread. Cost: proportional to the number of kinds. */
 MIDDEN_API void midden_statistics_read(midden_heap *heap, midden_statistics *statistics);
 
+/* What the objects of one kind, or of one size class of a kind, take up now: objects handed out and not yet
+ * collected. Exact after every allocation. */
+typedef struct midden_usage {
+  size_t objects;
+  size_t bytes;         /* of their cells */
+  size_t span_bytes;    /* pages of the spans that hold them */
+  uint64_t allocations; /* objects, ever */
+} midden_usage;
+
+/* Fills *usage for a kind. post: MIDDEN_OK; or BAD_ARGUMENT (no such kind) or MISUSE, *usage untouched. Cost:
+ * constant (at most a few loads for each size class). Does not collect. Owner thread. */
+MIDDEN_API midden_status midden_usage_of_kind(midden_heap *heap, uint16_t kind_id, midden_usage *usage);
+
+/* The same for the objects of the kind whose cells have the size that a request of `size` bytes gets; all above
+ * 32 KiB are one class. For a kind of fixed size, the whole kind. */
+MIDDEN_API midden_status midden_usage_of_class(midden_heap *heap, uint16_t kind_id, size_t size, midden_usage *usage);
+
+/* The bytes of the heap's range that are in memory now, by the operating system's word; 0 where it does not say.
+ * Cost: a call for each 16 MiB. Does not collect. Owner thread. */
+MIDDEN_API size_t midden_resident_bytes(midden_heap *heap);
+
+/* Says in words what is wrong with the heap and what to set, by the statistics so far: a sentence or two on a line
+ * for each finding, or one line that nothing is. The thresholds are in docs/running.md and in each sentence.
+ * post: the length it needs without the terminator, as snprintf; text is cut at `capacity`; 0 on MISUSE.
+ * Does not collect. Owner thread. */
+MIDDEN_API size_t midden_doctor(midden_heap *heap, char *text, size_t capacity);
+
 /* Gives free pages back to the operating system at once instead of after a delay.
  * post: the number of bytes given back. Does not collect. */
 MIDDEN_API size_t midden_trim(midden_heap *heap);

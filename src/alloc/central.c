@@ -16,6 +16,7 @@ static void append(struct central *central, struct span *span) {
   }
   central->last = span;
   central->span_count++;
+  central->pages += span->page_count;
 }
 
 void mdn_central_remove(struct central *central, struct span *span) {
@@ -32,6 +33,7 @@ void mdn_central_remove(struct central *central, struct span *span) {
     central->last = span->previous;
   }
   central->span_count--;
+  central->pages -= span->page_count;
 }
 
 void mdn_central_offer(struct central *central, struct span *span, bool in_front) {

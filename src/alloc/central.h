@@ -13,7 +13,7 @@
 struct central {
   struct span *first, *last;
   struct span *available, *available_last;
-  size_t span_count;
+  size_t span_count, pages; /* pages of all spans */
   uint32_t cell_size;      /* 0: not in use, or large objects */
   uint32_t object_size;    /* what the host asked for; 0 if that varies */
   uint32_t cursor;         /* this list's index */

@@ -139,6 +139,8 @@ static size_t check_list(struct walk *walk, struct central *central) {
          central->kind, central->size_class);
   EXPECT(walk, central->span_count == spans, "the list of kind %u, class %u has %zu spans and counts %zu",
          central->kind, central->size_class, spans, central->span_count);
+  EXPECT(walk, central->pages == pages, "the list of kind %u, class %u has %zu pages and counts %zu", central->kind,
+         central->size_class, pages, central->pages);
   EXPECT(walk, central->used_bytes == used, "the list of kind %u, class %u has %zu bytes in use and counts %zu",
          central->kind, central->size_class, used, central->used_bytes);
   return pages;

@@ -94,7 +94,7 @@ static void *allocate_large(struct mutator *mutator, struct central *central, si
 static const struct kind *enter(midden_mutator *face, unsigned kind_id, unsigned cursor) {
   struct mutator *mutator = mutator_of(face);
   midden_heap *heap = mutator->heap;
-  if (mutator_enter(face) != MIDDEN_OK || heap->pressing) {
+  if (mutator_enter(face) != MIDDEN_OK || heap->in_callback) {
     mutator->last_status = MIDDEN_MISUSE;
     return NULL;
   }

@@ -190,7 +190,7 @@ midden_status mdn_heap_collect_last_resort(midden_heap *heap) {
 }
 
 midden_status midden_collect(midden_mutator *face, midden_collection collection) {
-  if (mutator_enter(face) != MIDDEN_OK || mutator_of(face)->heap->pressing) return MIDDEN_MISUSE;
+  if (mutator_enter(face) != MIDDEN_OK || mutator_of(face)->heap->in_callback) return MIDDEN_MISUSE;
   midden_heap *heap = mutator_of(face)->heap;
   if ((unsigned)collection > MIDDEN_FULL) return MIDDEN_BAD_ARGUMENT;
   return mdn_heap_collect(heap, CAUSE_REQUEST, collection == MIDDEN_MINOR);

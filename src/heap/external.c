@@ -23,7 +23,7 @@ static bool has_room(struct mutator *mutator, struct central *central, size_t by
 }
 
 midden_status midden_external_room(midden_mutator *face, size_t bytes) {
-  if (mutator_enter(face) != MIDDEN_OK || mutator_of(face)->heap->pressing) return MIDDEN_MISUSE;
+  if (mutator_enter(face) != MIDDEN_OK || mutator_of(face)->heap->in_callback) return MIDDEN_MISUSE;
   struct mutator *mutator = mutator_of(face);
   if (bytes > mutator->heap->config.heap_limit) return MIDDEN_NO_MEMORY;
   mdn_collect_if_due(mutator->heap, bytes);

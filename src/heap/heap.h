@@ -73,8 +73,9 @@ struct midden_heap {
   struct mutator *detached; /* their memory, kept so that a use of one is noticed */
   bool collecting;
   bool closing;
-  bool pressing; /* the host's pressure callback runs: nothing may be allocated, collected, detached or closed */
+  bool in_callback; /* of the host's, for pressure or a walk: nothing may be allocated, collected, detached or closed */
   bool shredded; /* a moving collector found no room, and what it left in place keeps half of what should be free */
+  uint64_t opened_at; /* the clock */
   struct pacing pacing;
   struct collecting_share share;
   struct stress_state stress;

@@ -98,7 +98,7 @@ static struct mutator **find_mutator(struct core *core, struct mutator *mutator)
 }
 
 midden_status midden_detach(midden_mutator *face) {
-  if (mutator_enter(face) != MIDDEN_OK || mutator_of(face)->heap->pressing) return MIDDEN_MISUSE;
+  if (mutator_enter(face) != MIDDEN_OK || mutator_of(face)->heap->in_callback) return MIDDEN_MISUSE;
   struct mutator *mutator = mutator_of(face);
   midden_heap *heap = mutator->heap;
   struct mutator **link = find_mutator(&heap->core, mutator);

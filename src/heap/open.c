@@ -104,6 +104,7 @@ midden_status midden_heap_open(const midden_config *config, midden_heap **result
     return status;
   }
   mdn_debug_install(heap);
+  heap->opened_at = mdn_os_clock();
   mdn_pacing_open(heap);
   heap->signature = HEAP_SIGNATURE;
   *result = heap;
@@ -114,7 +115,7 @@ midden_status midden_heap_close(midden_heap *heap) {
   if (!heap) return MIDDEN_OK;
   midden_status status = heap_enter(heap);
   if (status != MIDDEN_OK) return status;
-  if (heap->closing || heap->pressing) return MIDDEN_MISUSE;
+  if (heap->closing || heap->in_callback) return MIDDEN_MISUSE;
   heap->closing = true;
   if (heap->config.run_finalizers) mdn_finalizers_run_all(heap);
   mdn_heap_flush(heap);

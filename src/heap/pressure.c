@@ -7,12 +7,12 @@
 #define PRESSURE_ROUNDS 16
 
 bool mdn_pressure(midden_heap *heap, midden_pressure pressure, size_t bytes) {
-  if (!heap->config.pressure || heap->pressing) return false;
+  if (!heap->config.pressure || heap->in_callback) return false;
   mdn_heap_flush(heap); /* so that an allocation from the callback comes to where it is refused */
-  heap->pressing = true;
+  heap->in_callback = true;
   heap->figures.pressure_calls++;
   bool dropped = heap->config.pressure(heap->config.pressure_context, heap, pressure, bytes);
-  heap->pressing = false;
+  heap->in_callback = false;
   return dropped;
 }
 
