@@ -257,6 +257,31 @@ static void use_side_tables(life *here) {
   STATUS(here, midden_external_room(here->mutator, 1000));
 }
 
+static void use_blocks(life *here) {
+  enum { BLOCKS = 300 };
+  static unsigned char *blocks[BLOCKS];
+  for (size_t i = 0; i < BLOCKS; i++) {
+    size_t size = i % 50 == 3 ? 60000 + i : 16 + i * 20;
+    blocks[i] = midden_block_alloc(here->mutator, size / 2);
+    if (blocks[i] == NULL) {
+      EXPECT(midden_last_status(here->mutator) == MIDDEN_NO_MEMORY, "midden_block_alloc");
+      recover(here, "midden_block_alloc");
+      blocks[i] = midden_block_alloc(here->mutator, size / 2);
+    }
+    EXPECT(blocks[i] != NULL, "block %zu", i);
+    memset(blocks[i], (int)i, size / 2);
+    unsigned char *larger = midden_block_realloc(here->mutator, blocks[i], size);
+    if (larger == NULL) {
+      recover(here, "midden_block_realloc");
+      EXPECT(blocks[i][0] == (unsigned char)i && blocks[i][size / 2 - 1] == (unsigned char)i, "block %zu was lost", i);
+      larger = midden_block_realloc(here->mutator, blocks[i], size);
+    }
+    EXPECT(larger != NULL && larger[0] == (unsigned char)i && larger[size / 2 - 1] == (unsigned char)i, "block %zu", i);
+    blocks[i] = larger;
+  }
+  for (size_t i = 0; i < BLOCKS; i++) EXPECT(midden_block_free(here->mutator, blocks[i]) == MIDDEN_OK, "free %zu", i);
+}
+
 static void use_stack(life *here) {
   midden_stack *stack = midden_stack_add(here->mutator, here->stack, sizeof here->stack);
   if (stack == NULL) {
@@ -294,6 +319,7 @@ static bool live_through(int index, uint64_t n, bool forever) {
   run_finalizers(&here);
   use_handles(&here);
   use_pins(&here);
+  use_blocks(&here);
   use_side_tables(&here);
   use_stack(&here);
   churn(&here);

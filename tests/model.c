@@ -134,6 +134,32 @@ static void use_side_tables(model *here) {
   }
 }
 
+/* Takes, changes or gives back a raw block. */
+static void use_block(model *here) {
+  size_t i = model_below(here, MODEL_BLOCKS);
+  unsigned char *bytes = here->blocks[i].bytes;
+  for (size_t at = 0; bytes != NULL && at < here->blocks[i].size; at++) {
+    if (bytes[at] == (unsigned char)(here->blocks[i].seed + at)) continue;
+    model_fail(here, "block %zu of %zu bytes has changed at %zu", i, here->blocks[i].size, at);
+    return;
+  }
+  if (bytes != NULL && model_below(here, 3) == 0) {
+    if (midden_block_free(here->mutator, bytes) != MIDDEN_OK) model_fail(here, "midden_block_free");
+    here->blocks[i].bytes = NULL;
+    return;
+  }
+  size_t size = 1 + model_below(here, model_below(here, 10) == 0 ? 40000 : 600), old = here->blocks[i].size;
+  unsigned char *changed = midden_block_realloc(here->mutator, bytes, size);
+  if (changed == NULL) return;
+  for (size_t at = 0; bytes != NULL && at < size && at < old; at++) {
+    if (changed[at] != (unsigned char)(here->blocks[i].seed + at)) model_fail(here, "block %zu is not kept by realloc", i);
+  }
+  here->blocks[i].bytes = changed;
+  here->blocks[i].size = size;
+  here->blocks[i].seed = (unsigned char)model_below(here, 256);
+  for (size_t at = 0; at < size; at++) changed[at] = (unsigned char)(here->blocks[i].seed + at);
+}
+
 /* Takes one pin away, and forgets the object with the last; or pins another. */
 static void unpin(model *here, size_t i) {
   midden_status status = midden_unpin(here->mutator, (void *)here->pins[i]);
@@ -165,6 +191,10 @@ static void shrink(model *here) {
     if (model_below(here, 2) == 0) continue;
     here->roots[i].holds = 0;
     *here->roots[i].slot = 0;
+  }
+  for (size_t i = 0; i < MODEL_BLOCKS; i += 2) {
+    midden_block_free(here->mutator, here->blocks[i].bytes);
+    here->blocks[i].bytes = NULL;
   }
   for (size_t i = 0; i < MODEL_PINS; i++)
     while (here->pin_counts[i] > 0) unpin(here, i);
@@ -277,9 +307,10 @@ static void operate_once(model *here) {
   size_t choice = model_below(here, 1000);
   here->result->operations++;
   if (choice < 430) make(here);
-  else if (choice < 660) relink(here);
-  else if (choice < 730) model_weak_operate(here);
-  else if (choice < 830) rewrite(here);
+  else if (choice < 650) relink(here);
+  else if (choice < 720) model_weak_operate(here);
+  else if (choice < 800) rewrite(here);
+  else if (choice < 830) use_block(here);
   else if (choice < 915) change_root(here);
   else if (choice < 945) use_side_tables(here);
   else if (choice < 960) change_pin(here);

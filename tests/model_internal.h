@@ -61,6 +61,7 @@ enum {
   MODEL_SCANNED_ROOTS = 8,
   MODEL_HELD_ROOTS = 4, /* visited pinned by the scanner */
   MODEL_HOST_ROOTS = MODEL_RANGE_ROOTS + MODEL_SINGLE_ROOTS + MODEL_SCANNED_ROOTS + MODEL_HELD_ROOTS,
+  MODEL_BLOCKS = 20,    /* raw blocks: they must stay as they are */
   MODEL_PINS = 5,       /* objects held by midden_pin alone */
   MODEL_MAXIMUM_ROOTS = MODEL_HOST_ROOTS + MODEL_PINS + 400, /* with handles and frames */
   MODEL_MAXIMUM_LIVE = 2500,
@@ -87,6 +88,11 @@ typedef struct model {
   midden_word host[MODEL_HOST_ROOTS];
   midden_word pins[MODEL_PINS]; /* the heap does not know these words: it keeps what they say where it is */
   unsigned pin_counts[MODEL_PINS];
+  struct {
+    unsigned char *bytes;
+    size_t size;
+    unsigned char seed;
+  } blocks[MODEL_BLOCKS];
   model_root roots[MODEL_MAXIMUM_ROOTS];
   size_t root_count;
   int depth;

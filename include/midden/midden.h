@@ -21,6 +21,7 @@
 #define MIDDEN_MIDDEN_H
 
 #include "midden/allocate.h"
+#include "midden/block.h"
 #include "midden/config.h"
 #include "midden/debug.h"
 #include "midden/finalize.h"

@@ -25,6 +25,9 @@ typedef struct midden_statistics {
   size_t reserved_bytes;        /* address space */
   size_t peak_committed_bytes;
   size_t limit_bytes;
+  size_t blocks;                /* raw blocks in use, */
+  size_t block_bytes;           /* their bytes, which are not in used_bytes, */
+  size_t block_span_bytes;      /* and the pages of their spans, which are in span_bytes */
   size_t external_bytes;        /* outside the heap, told by midden_external_add */
   size_t identities;            /* objects that were asked for their identity hash and may still live */
   size_t host_pins;             /* objects that the host has pinned with midden_pin, now */

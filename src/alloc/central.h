@@ -46,6 +46,9 @@ bool mdn_central_take(struct space *space, struct central *central, size_t most,
  * new one; with 0 it is as small as the class allows. post: NULL if there is no memory. */
 struct span *mdn_central_grow(struct space *space, struct central *central, size_t spans);
 
+/* A new span for one large object or block, not allocated. post: NULL, or the span. */
+struct span *mdn_central_grow_large(struct space *space, struct central *central, size_t size);
+
 /* A new span for one large object, allocated and zeroed as the list says. post: NULL, or the span. */
 struct span *mdn_central_take_large(struct space *space, struct central *central, size_t size);
 

@@ -41,10 +41,17 @@ struct span {
   struct central *central;
   struct span *next, *previous; /* in the central's sequence; `next` also links unused descriptors */
   struct span *next_available, *previous_available; /* among the central's spans with free cells */
-  struct span *next_pinned;     /* among those with pins, during a collection */
-  struct span *next_touched;    /* among the space's spans allocated into since the last collection */
-  /* Compaction: where this span's first movable live cell goes. */
-  struct span *destination;
+  union {
+    struct {                        /* objects */
+      struct span *next_pinned;     /* among those with pins, during a collection */
+      struct span *next_touched;    /* among the space's spans allocated into since the last collection */
+      struct span *destination;     /* compaction: where this span's first movable live cell goes */
+    };
+    struct {                        /* blocks: see blocks.h */
+      void *free_blocks;            /* given back, linked through their first words */
+      char *fresh, *fresh_end;      /* never handed out */
+    };
+  };
   uint32_t destination_slot; /* in cells of `destination` that are not pinned */
 };
 

@@ -44,6 +44,7 @@ static void check_word(struct walk *walk, uintptr_t word, const void *slot) {
   if (!reference_offset(&core->form, false, core->space.base, core->space.extent, word, &offset)) return;
   uintptr_t address = core->space.base + offset;
   if (mdn_space_cell_at(&core->space, address) == address) return;
+  if (core->space.page_map[offset >> PAGE_SHIFT] & PAGE_BLOCK) return; /* no reference */
   if (walk->kind) {
     mdn_error(&walk->error, MIDDEN_CORRUPT, "the %s at %#zx holds at offset %zu the reference %#zx, which points to %s",
               walk->kind->name, (size_t)walk->cell, (size_t)((uintptr_t)slot - walk->cell), (size_t)word,
@@ -146,6 +147,33 @@ static size_t check_list(struct walk *walk, struct central *central) {
   return pages;
 }
 
+/* ---- blocks ---- */
+
+static size_t free_blocks(const struct span *span) {
+  size_t count = (size_t)(span->fresh_end - span->fresh) / span->cell_size;
+  for (const void *block = span->free_blocks; block; count++) block = *(void *const *)block;
+  return count;
+}
+
+static size_t check_block_list(struct walk *walk, struct central *central) {
+  size_t pages = 0, used = 0;
+  for (struct span *span = central->first; span && !failed(walk); span = span->next) {
+    EXPECT(walk, span->central == central && span->state == SPAN_IN_USE, "the blocks at %#zx are in another's list",
+           (size_t)span->start);
+    check_page_map(walk, span);
+    if (!span_is_large(span)) {
+      EXPECT(walk, span->used + free_blocks(span) == span->cells, "of %u blocks at %#zx %u are used and %zu free",
+             span->cells, (size_t)span->start, span->used, free_blocks(span));
+    }
+    pages += span->page_count;
+    used += span->used;
+  }
+  EXPECT(walk, failed(walk) || (used == central->used_cells && pages == central->pages),
+         "blocks of class %u: %zu in %zu pages, and %zu in %zu are counted", central->size_class, used, pages,
+         central->used_cells, central->pages);
+  return pages;
+}
+
 /* ---- pages ---- */
 
 static void check_pages(struct walk *walk, size_t pages_in_spans) {
@@ -195,6 +223,7 @@ static midden_status walk_heap(midden_heap *heap, midden_error *error) {
   for (struct central *central = heap->core.active; central; central = central->next_active) {
     pages += check_list(&walk, central);
   }
+  for (size_t i = 0; i < SIZE_CLASS_CURSORS; i++) pages += check_block_list(&walk, &heap->core.blocks.classes[i]);
   check_pages(&walk, pages);
   check_side_tables(&walk);
   mdn_core_visit_precise(&heap->core, &walk.visitor);

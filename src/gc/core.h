@@ -5,6 +5,7 @@
 #include "gc/ephemeron.h"
 #include "gc/finalizers.h"
 #include "base/address_table.h"
+#include "alloc/blocks.h"
 #include "gc/kinds.h"
 #include "gc/phases.h"
 #include "gc/reference.h"
@@ -62,6 +63,7 @@ struct remembered {
 struct core {
   struct arena arena;
   struct space space;
+  struct block_store blocks;
   struct kind_table kinds;
   struct central *active;    /* lists that ever had a span */
   struct root_registry registry;

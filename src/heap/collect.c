@@ -160,7 +160,9 @@ static size_t free_bytes(const midden_heap *heap) {
 /* Whether survivors that were left in place, for want of room to copy them, keep half of the pages that
  * should be free. Collecting in the same way again would free little each time. */
 static bool is_shredded(const midden_heap *heap) {
-  size_t limit = page_heap_limit(&heap->core.space.pages) << PAGE_SHIFT, live = heap->core.figures.live_bytes;
+  size_t blocks, bytes, pages, live = heap->core.figures.live_bytes;
+  mdn_blocks_count(&heap->core.blocks, &blocks, &bytes, &pages);
+  size_t limit = (page_heap_limit(&heap->core.space.pages) << PAGE_SHIFT) - (pages << PAGE_SHIFT);
   return heap->core.no_room && live < limit && free_bytes(heap) < (limit - live) / 2;
 }
 

@@ -50,11 +50,12 @@ static void check_heap_limit(struct examination *at) {
 
 static void check_fragmentation(struct examination *at) {
   const midden_statistics *figures = &at->figures;
-  if (figures->collections == 0 || figures->live_bytes == 0 || figures->span_bytes < (size_t)4 << 20) return;
-  double ratio = (double)figures->span_bytes / (double)figures->used_bytes;
+  size_t spans = figures->span_bytes - figures->block_span_bytes;
+  if (figures->collections == 0 || figures->live_bytes == 0 || spans < (size_t)4 << 20) return;
+  double ratio = (double)spans / (double)figures->used_bytes;
   if (ratio <= 1.5) return;
   finding(at, "The spans hold %.1f MiB and what is used of them is %.1f MiB, a ratio of %.1f (more than 1.5). %s\n",
-       MIB(figures->span_bytes), MIB(figures->used_bytes), ratio,
+       MIB(spans), MIB(figures->used_bytes), ratio,
        collector_moves_objects(at) ? "What cannot move keeps them: see the pins." : "A collector that moves would empty them: midden_heap_use "
                                                                  "\"mark-compact\" and midden_collect, now and then.");
 }

@@ -92,6 +92,7 @@ midden_status midden_heap_open(const midden_config *config, midden_heap **result
   core->generational = config->generational;
   core->tracer.core = core;
   core->weak.cleared = config->cleared;
+  mdn_blocks_open(&core->blocks);
   core->externals.dropped = mdn_external_dropped;
   status = open_space(heap, error);
   if (status == MIDDEN_OK && !mdn_mark_stack_grow(&core->tracer)) {

@@ -33,9 +33,11 @@ void mdn_pacing_open(midden_heap *heap) {
   heap->stress.random = heap->config.stress_value;
 }
 
-/* What lives, in the heap and outside it. */
+/* What lives: objects, what they keep outside, and the pages of blocks. */
 static size_t live_total(const midden_heap *heap) {
-  return heap->core.figures.live_bytes + heap->core.external_bytes;
+  size_t blocks, bytes, pages;
+  mdn_blocks_count(&heap->core.blocks, &blocks, &bytes, &pages);
+  return heap->core.figures.live_bytes + heap->core.external_bytes + (pages << PAGE_SHIFT);
 }
 
 static double smooth(double old, double sample) {

@@ -97,6 +97,9 @@ void midden_statistics_read(midden_heap *heap, midden_statistics *result) {
   for (const struct mutator *mutator = core->mutators; mutator; mutator = mutator->next) {
     statistics.requested_bytes += mutator->face.requested;
   }
+  size_t block_pages;
+  mdn_blocks_count(&core->blocks, &statistics.blocks, &statistics.block_bytes, &block_pages);
+  statistics.block_span_bytes = block_pages << PAGE_SHIFT;
   read_lists(core, &statistics);
   statistics.peak_committed_bytes = (pages->peak_pages << PAGE_SHIFT) + statistics.metadata_bytes;
   if (statistics.allocated_bytes > 0) {
@@ -108,5 +111,6 @@ void midden_statistics_read(midden_heap *heap, midden_statistics *result) {
 
 size_t midden_trim(midden_heap *heap) {
   if (heap_enter(heap) != MIDDEN_OK) return 0;
+  mdn_blocks_trim(&heap->core.space, &heap->core.blocks);
   return mdn_space_return(&heap->core.space, UINT64_MAX, true) << PAGE_SHIFT;
 }
