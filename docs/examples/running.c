@@ -182,6 +182,30 @@ static void doctor(struct host *host) {
   fputs(text, stdout);
 }
 
+/* ---- blocks ---- */
+
+/* As Lua wants its allocator, with a heap behind it. */
+static void *lua_like_allocator(void *mutator, void *block, size_t old_size, size_t new_size) {
+  (void)old_size;
+  if (new_size > 0) return midden_block_realloc(mutator, block, new_size);
+  midden_block_free(mutator, block);
+  return NULL;
+}
+
+static void blocks(struct host *host) {
+  char *buffer = lua_like_allocator(host->mutator, NULL, 0, 100);
+  require(buffer != NULL, "out of memory");
+  strcpy(buffer, "kept");
+  buffer = lua_like_allocator(host->mutator, buffer, 100, 1000);
+  require(buffer && strcmp(buffer, "kept") == 0, "realloc");
+  require(midden_block_size(host->mutator, buffer) >= 1000, "size");
+  lua_like_allocator(host->mutator, buffer, 1000, 0);
+
+  /* Whoever wants a collection rather than NULL makes room first. */
+  if (midden_external_room(host->mutator, 100000) == MIDDEN_OK) buffer = midden_block_alloc(host->mutator, 100000);
+  midden_block_free(host->mutator, buffer);
+}
+
 /* ---- pressure ---- */
 
 enum { CACHED = 64 };
@@ -241,6 +265,7 @@ int main(int argc, char **argv) {
   pinning(&host);
   scoped_pins(&host);
   external(&host);
+  blocks(&host);
   walking(&host);
   doctor(&host);
   midden_heap_close(host.heap);

@@ -21,23 +21,29 @@ static struct span *add_span(struct space *space, struct central *central, size_
   if (!span) return NULL;
   span->fresh = (char *)span->start;
   span->fresh_end = span->fresh + (size_t)span->cells * span->cell_size;
+  span->offer_at = span->cells - size_maximum(span->cells / BLOCKS_OFFER_SHARE, 1);
   *fresh_bytes = (size_t)span->page_count << PAGE_SHIFT;
+  return span;
+}
+
+/* A span that has a block to give although it was not offered: when no pages can be had. */
+static struct span *any_span(struct central *central) {
+  struct span *span = central->first;
+  while (span && span->used == span->cells) span = span->next;
   return span;
 }
 
 /* The current span is full, or there is none: makes another one current. The one that has been available longest
  * has had most time to become emptier. */
-static __attribute__((noinline)) struct span *next_span(struct space *space, struct block_store *store, unsigned size_class,
-                                                        size_t *fresh_bytes) {
+static struct span *next_span(struct space *space, struct block_store *store, unsigned size_class, size_t *fresh_bytes) {
   struct central *central = &store->classes[size_class];
   struct span *span = central->available;
-  if (span) {
-    mdn_central_withdraw(central, span);
-    if (store->empty[size_class] == span) store->empty[size_class] = NULL;
-  } else {
-    span = add_span(space, central, fresh_bytes);
-  }
-  if (span) store->current[size_class] = span;
+  if (!span) span = add_span(space, central, fresh_bytes);
+  if (!span) span = any_span(central);
+  if (!span) return NULL;
+  mdn_central_withdraw(central, span);
+  if (store->empty[size_class] == span) store->empty[size_class] = NULL;
+  store->hot[size_class].current = span;
   return span;
 }
 
@@ -47,37 +53,24 @@ static void *take_large_block(struct space *space, struct block_store *store, si
   struct span *span = mdn_central_grow_large(space, central, size);
   if (!span) return NULL;
   span->used = 1;
-  central->used_cells++;
+  store->hot[SIZE_CLASS_LARGE].used++;
   central->used_bytes += span->cell_size;
   *fresh_bytes = span->cell_size;
   return (void *)span->start;
 }
 
-static inline void *take_from_span(struct span *span) {
-  void *block = span->free_blocks;
-  if (__builtin_expect(block != NULL, 1)) {
-    memcpy(&span->free_blocks, block, sizeof(void *));
-    return block;
-  }
-  if (span->fresh == span->fresh_end) return NULL;
-  block = span->fresh;
-  span->fresh += span->cell_size;
-  return block;
-}
-
-void *mdn_blocks_take(struct space *space, struct block_store *store, size_t size, size_t *fresh_bytes) {
-  *fresh_bytes = 0;
-  if (__builtin_expect(size > SIZE_CLASS_LARGEST, 0)) return take_large_block(space, store, size, fresh_bytes);
-  unsigned size_class = size <= MIDDEN_SMALL_LOOKUP ? midden_class_of_eighth[(size + 7) >> 3] : mdn_class_of(size);
-  struct span *span = store->current[size_class];
-  void *block = span ? take_from_span(span) : NULL;
-  if (__builtin_expect(!block, 0)) {
+void *mdn_blocks_take_slow(struct space *space, struct block_store *store, size_t size, size_t *fresh_bytes) {
+  if (size > SIZE_CLASS_LARGEST) return take_large_block(space, store, size, fresh_bytes);
+  unsigned size_class = mdn_class_of(size);
+  struct span *span = store->hot[size_class].current;
+  void *block = span ? blocks_take_from(span) : NULL;
+  if (!block) {
     span = next_span(space, store, size_class, fresh_bytes);
     if (!span) return NULL;
-    block = take_from_span(span);
+    block = blocks_take_from(span);
   }
   span->used++;
-  store->classes[size_class].used_cells++;
+  store->hot[size_class].used++;
   return block;
 }
 
@@ -98,8 +91,8 @@ static size_t release_span(struct space *space, struct central *central, struct 
   return bytes;
 }
 
-/* The span has become empty, or it was full: both are rare. */
-static __attribute__((noinline)) size_t settle_span(struct space *space, struct block_store *store, struct span *span) {
+/* The span has become empty, or free enough to be offered: both are rare. */
+size_t mdn_blocks_settle(struct space *space, struct block_store *store, struct span *span) {
   struct central *central = &store->classes[span->size_class];
   struct span **empty = &store->empty[span->size_class];
   if (span_is_large(span)) {
@@ -114,29 +107,13 @@ static __attribute__((noinline)) size_t settle_span(struct space *space, struct 
   return 0;
 }
 
-size_t mdn_blocks_give(struct space *space, struct block_store *store, void *block) {
-  uint64_t entry = space_page_entry(space, (uintptr_t)block);
-  struct span *span = space_entry_span(space, entry);
-  unsigned size_class = (entry >> 16) & 0xff;
-  struct central *central = &store->classes[size_class];
-  DEBUG_CHECK(span->used > 0 && ((uintptr_t)block - span->start) % span->cell_size == 0);
-  memcpy(block, &span->free_blocks, sizeof(void *));
-  span->free_blocks = block;
-  central->used_cells--;
-  span->used--;
-  if (__builtin_expect(!span->available || span->used == 0, 0) && span != store->current[size_class]) {
-    return settle_span(space, store, span);
-  }
-  return 0;
-}
-
 void mdn_blocks_trim(struct space *space, struct block_store *store) {
   for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++) {
     if (store->empty[i]) release_span(space, &store->classes[i], store->empty[i]);
     store->empty[i] = NULL;
-    if (!store->current[i] || store->current[i]->used > 0) continue;
-    release_span(space, &store->classes[i], store->current[i]);
-    store->current[i] = NULL;
+    if (!store->hot[i].current || store->hot[i].current->used > 0) continue;
+    release_span(space, &store->classes[i], store->hot[i].current);
+    store->hot[i].current = NULL;
   }
 }
 
@@ -144,8 +121,8 @@ void mdn_blocks_count(const struct block_store *store, size_t *blocks, size_t *b
   *blocks = *bytes = *pages = 0;
   for (unsigned i = 0; i < SIZE_CLASS_CURSORS; i++) {
     const struct central *central = &store->classes[i];
-    *blocks += central->used_cells;
-    *bytes += i == SIZE_CLASS_LARGE ? central->used_bytes : central->used_cells * central->cell_size;
+    *blocks += store->hot[i].used;
+    *bytes += i == SIZE_CLASS_LARGE ? central->used_bytes : store->hot[i].used * central->cell_size;
     *pages += central->pages;
   }
 }

@@ -8,26 +8,73 @@
 #define MIDDEN_ALLOC_BLOCKS_H
 
 #include "alloc/central.h"
+#include "midden/allocate.h"
 
-/* Invariant: of the spans of a class, one is current, or none; those with a block to give, but for the current one,
- * are available; the others are full. At most one of the available ones is empty. */
+/* A span is offered again when an eighth of its blocks are free, so that the slow path is taken once for as many:
+ * where as much is given back as taken, in order, a span offered at its first free block would be taken up for one. */
+#define BLOCKS_OFFER_SHARE 8
+
+/* Invariant: of the spans of a class, one is current, or none; of the others, those that are at least an eighth free
+ * are available. At most one of the available ones is empty. Blocks in use are counted beside the current span, not
+ * in the list, so that taking and giving touch few cache lines. */
 struct block_store {
+  struct {
+    struct span *current;
+    size_t used;
+  } hot[SIZE_CLASS_CURSORS];
   struct central classes[SIZE_CLASS_CURSORS]; /* by class; the last: large blocks */
-  struct span *current[SIZE_CLASS_CURSORS];
-  struct span *empty[SIZE_CLASS_CURSORS]; /* the available one that is empty, or NULL */
+  struct span *empty[SIZE_CLASS_CURSORS];     /* the available one that is empty, or NULL */
 };
 
 void mdn_blocks_open(struct block_store *store);
 
+/* Gives back what the quick paths below leave to these. */
+void *mdn_blocks_take_slow(struct space *space, struct block_store *store, size_t size, size_t *fresh_bytes);
+size_t mdn_blocks_settle(struct space *space, struct block_store *store, struct span *span);
+
+/* A block of the span: given back before, or never handed out. post: NULL if it is full. */
+static inline void *blocks_take_from(struct span *span) {
+  char *block = span->free_blocks;
+  if (__builtin_expect(block != NULL, 1)) {
+    span->free_blocks = *(void **)(void *)block;
+    return block;
+  }
+  if (span->fresh == span->fresh_end) return NULL;
+  block = span->fresh;
+  span->fresh += span->cell_size;
+  return block;
+}
+
 /* A block of at least `size` bytes, content undefined. post: NULL if pages are refused; *fresh_bytes: what was taken
  * of the page heap for it, 0 mostly. */
-void *mdn_blocks_take(struct space *space, struct block_store *store, size_t size, size_t *fresh_bytes);
+static inline void *blocks_take(struct space *space, struct block_store *store, size_t size, size_t *fresh_bytes) {
+  *fresh_bytes = 0;
+  if (__builtin_expect(size > MIDDEN_SMALL_LOOKUP, 0)) return mdn_blocks_take_slow(space, store, size, fresh_bytes);
+  unsigned size_class = midden_class_of_eighth[(size + 7) >> 3];
+  struct span *span = store->hot[size_class].current;
+  void *block = span ? blocks_take_from(span) : NULL;
+  if (__builtin_expect(!block, 0)) return mdn_blocks_take_slow(space, store, size, fresh_bytes);
+  span->used++;
+  store->hot[size_class].used++;
+  return block;
+}
 
 /* The size of a block. post: 0 if `block` is not in a page of blocks. */
 size_t mdn_blocks_size(const struct space *space, const void *block);
 
-/* Gives a block back. pre: mdn_blocks_size is not 0. post: the bytes that have gone to the page heap, 0 mostly. */
-size_t mdn_blocks_give(struct space *space, struct block_store *store, void *block);
+/* Gives a block back. `entry`: its page's. pre: PAGE_BLOCK is set in it. post: the bytes that have gone to the page
+ * heap, 0 mostly. */
+static inline size_t blocks_give(struct space *space, struct block_store *store, uint64_t entry, void *block) {
+  struct span *span = space_entry_span(space, entry);
+  unsigned size_class = (entry >> 16) & 0xff;
+  *(void **)block = span->free_blocks;
+  span->free_blocks = block;
+  store->hot[size_class].used--;
+  uint32_t used = --span->used;
+  if (__builtin_expect(used > span->offer_at || span == store->hot[size_class].current, 1)) return 0;
+  if (span->available && used > 0) return 0;
+  return mdn_blocks_settle(space, store, span);
+}
 
 /* Gives back the empty spans that were kept. */
 void mdn_blocks_trim(struct space *space, struct block_store *store);

@@ -52,7 +52,10 @@ struct span {
       char *fresh, *fresh_end;      /* never handed out */
     };
   };
-  uint32_t destination_slot; /* in cells of `destination` that are not pinned */
+  union {
+    uint32_t destination_slot; /* in cells of `destination` that are not pinned */
+    uint32_t offer_at;         /* blocks: available when no more than so many are used */
+  };
 };
 
 static inline bool span_is_large(const struct span *span) { return span->reciprocal == 0; }

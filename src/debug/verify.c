@@ -155,8 +155,9 @@ static size_t free_blocks(const struct span *span) {
   return count;
 }
 
-static size_t check_block_list(struct walk *walk, struct central *central) {
-  size_t pages = 0, used = 0;
+static size_t check_block_list(struct walk *walk, size_t index) {
+  struct central *central = &walk->heap->core.blocks.classes[index];
+  size_t pages = 0, used = 0, counted = walk->heap->core.blocks.hot[index].used;
   for (struct span *span = central->first; span && !failed(walk); span = span->next) {
     EXPECT(walk, span->central == central && span->state == SPAN_IN_USE, "the blocks at %#zx are in another's list",
            (size_t)span->start);
@@ -168,9 +169,9 @@ static size_t check_block_list(struct walk *walk, struct central *central) {
     pages += span->page_count;
     used += span->used;
   }
-  EXPECT(walk, failed(walk) || (used == central->used_cells && pages == central->pages),
+  EXPECT(walk, failed(walk) || (used == counted && pages == central->pages),
          "blocks of class %u: %zu in %zu pages, and %zu in %zu are counted", central->size_class, used, pages,
-         central->used_cells, central->pages);
+         counted, central->pages);
   return pages;
 }
 
@@ -223,7 +224,7 @@ static midden_status walk_heap(midden_heap *heap, midden_error *error) {
   for (struct central *central = heap->core.active; central; central = central->next_active) {
     pages += check_list(&walk, central);
   }
-  for (size_t i = 0; i < SIZE_CLASS_CURSORS; i++) pages += check_block_list(&walk, &heap->core.blocks.classes[i]);
+  for (size_t i = 0; i < SIZE_CLASS_CURSORS; i++) pages += check_block_list(&walk, i);
   check_pages(&walk, pages);
   check_side_tables(&walk);
   mdn_core_visit_precise(&heap->core, &walk.visitor);

@@ -28,7 +28,7 @@ void *midden_block_alloc(midden_mutator *face, size_t size) {
   struct core *core = mutator->core;
   if (__builtin_expect(mutator->heap->collecting, 0)) return refuse(face, MIDDEN_MISUSE);
   size_t fresh_bytes;
-  void *block = mdn_blocks_take(&core->space, &core->blocks, size, &fresh_bytes);
+  void *block = blocks_take(&core->space, &core->blocks, size, &fresh_bytes);
   if (__builtin_expect(!block || fresh_bytes > 0, 0)) return count_pages(mutator, block, fresh_bytes);
   return block;
 }
@@ -37,11 +37,10 @@ midden_status midden_block_free(midden_mutator *face, void *block) {
   if (!block) return MIDDEN_OK;
   if (__builtin_expect(!block_enter(face), 0)) return MIDDEN_MISUSE;
   struct core *core = mutator_of(face)->core;
-  const struct space *space = &core->space;
-  if (!space_contains(space, (uintptr_t)block) || !(space_page_entry(space, (uintptr_t)block) & PAGE_BLOCK)) {
-    return MIDDEN_BAD_ARGUMENT;
-  }
-  size_t bytes = mdn_blocks_give(&core->space, &core->blocks, block);
+  if (!space_contains(&core->space, (uintptr_t)block)) return MIDDEN_BAD_ARGUMENT;
+  uint64_t entry = space_page_entry(&core->space, (uintptr_t)block);
+  if (!(entry & PAGE_BLOCK)) return MIDDEN_BAD_ARGUMENT;
+  size_t bytes = blocks_give(&core->space, &core->blocks, entry, block);
   if (__builtin_expect(bytes > 0, 0)) {
     struct pacing *pacing = &mutator_of(face)->heap->pacing;
     pacing->allocated -= size_minimum(bytes, pacing->allocated);
