@@ -171,6 +171,26 @@ START_TEST(the_limit) {
 }
 END_TEST
 
+/* Blocks of one size that wait, or an empty span that is kept, make way for other sizes and for objects. */
+START_TEST(sizes_make_way) {
+  world here;
+  static unsigned char *blocks[40000];
+  world_open(&here, _i, "heap-limit=512K,heap-initial=512K,verify=off");
+  for (size_t size = 16; size <= 8192; size *= 2) {
+    size_t count = 0, bytes = 0;
+    while ((blocks[count] = midden_block_alloc(here.mutator, size)) != NULL) {
+      memset(blocks[count++], 3, size);
+      bytes += size;
+    }
+    EXPECT(bytes >= (size_t)500 << 10, "%zu bytes in blocks of %zu", bytes, size);
+    while (count > 0) midden_block_free(here.mutator, blocks[--count]);
+  }
+  for (size_t size = 16; size <= 8192; size *= 2) midden_block_free(here.mutator, midden_block_alloc(here.mutator, size));
+  world_leaf(&here, 500 << 10, 1);
+  world_close(&here);
+}
+END_TEST
+
 /* Pages that blocks take bring the next collection nearer: their owners may be dead. */
 START_TEST(blocks_pace) {
   world here;
@@ -264,6 +284,7 @@ int main(void) {
       {blocks_are_no_objects, ANYWHERE},
       {traced_when_asked, ANYWHERE},
       {the_limit, CALM},
+      {sizes_make_way, CALM},
       {blocks_pace, COLLECTING | CALM},
       {waste, CALM},
       {inside_a_collection, COLLECTING | ONE_GENERATION | CALM},

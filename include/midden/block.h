@@ -25,7 +25,8 @@ MIDDEN_API void *midden_block_alloc(midden_mutator *mutator, size_t size);
 
 /* Gives a block back. NULL is allowed. Also from inside a collection, such as from a callback for a dead object.
  * post: MIDDEN_OK; or BAD_ARGUMENT for what is in no page of blocks, MISUSE; a block given back twice is not noticed.
- * Cost: constant; pages that have become empty go to the page heap at once, but for one span of a size. */
+ * Cost: constant; a few kilobytes of each size wait for the next request, and empty pages beyond go to the
+ * page heap at once; midden_trim, and memory that is refused, send the rest. */
 MIDDEN_API midden_status midden_block_free(midden_mutator *mutator, void *block);
 
 /* Makes a block larger or smaller, in place if its cell allows. NULL as block: as midden_block_alloc. size 0 is taken

@@ -15,12 +15,15 @@
 #define BLOCKS_OFFER_SHARE 8
 
 /* Invariant: of the spans of a class, one is current, or none; of the others, those that are at least an eighth free
- * are available. At most one of the available ones is empty. Blocks in use are counted beside the current span, not
- * in the list, so that taking and giving touch few cache lines. */
+ * are available. At most one of the available ones is empty. What is given back waits in a short list of its class,
+ * because it is the likeliest to be in the processor's cache when the next is taken (as in tcmalloc and glibc); its
+ * span still counts it as used, and hears of it when the list is full. */
 struct block_store {
-  struct {
+  struct block_class {
+    void *waiting;     /* linked through the blocks */
+    uint32_t count, most; /* of these */
     struct span *current;
-    size_t used;
+    size_t used;       /* by the host */
   } hot[SIZE_CLASS_CURSORS];
   struct central classes[SIZE_CLASS_CURSORS]; /* by class; the last: large blocks */
   struct span *empty[SIZE_CLASS_CURSORS];     /* the available one that is empty, or NULL */
@@ -28,22 +31,9 @@ struct block_store {
 
 void mdn_blocks_open(struct block_store *store);
 
-/* Gives back what the quick paths below leave to these. */
+/* What the quick paths below leave to these. */
 void *mdn_blocks_take_slow(struct space *space, struct block_store *store, size_t size, size_t *fresh_bytes);
-size_t mdn_blocks_settle(struct space *space, struct block_store *store, struct span *span);
-
-/* A block of the span: given back before, or never handed out. post: NULL if it is full. */
-static inline void *blocks_take_from(struct span *span) {
-  char *block = span->free_blocks;
-  if (__builtin_expect(block != NULL, 1)) {
-    span->free_blocks = *(void **)(void *)block;
-    return block;
-  }
-  if (span->fresh == span->fresh_end) return NULL;
-  block = span->fresh;
-  span->fresh += span->cell_size;
-  return block;
-}
+size_t mdn_blocks_give_slow(struct space *space, struct block_store *store, unsigned size_class, void *block);
 
 /* A block of at least `size` bytes, content undefined. post: NULL if pages are refused; *fresh_bytes: what was taken
  * of the page heap for it, 0 mostly. */
@@ -51,11 +41,12 @@ static inline void *blocks_take(struct space *space, struct block_store *store, 
   *fresh_bytes = 0;
   if (__builtin_expect(size > MIDDEN_SMALL_LOOKUP, 0)) return mdn_blocks_take_slow(space, store, size, fresh_bytes);
   unsigned size_class = midden_class_of_eighth[(size + 7) >> 3];
-  struct span *span = store->hot[size_class].current;
-  void *block = span ? blocks_take_from(span) : NULL;
+  struct block_class *class = &store->hot[size_class];
+  void *block = class->waiting;
   if (__builtin_expect(!block, 0)) return mdn_blocks_take_slow(space, store, size, fresh_bytes);
-  span->used++;
-  store->hot[size_class].used++;
+  class->waiting = *(void **)block;
+  class->count--;
+  class->used++;
   return block;
 }
 
@@ -65,18 +56,17 @@ size_t mdn_blocks_size(const struct space *space, const void *block);
 /* Gives a block back. `entry`: its page's. pre: PAGE_BLOCK is set in it. post: the bytes that have gone to the page
  * heap, 0 mostly. */
 static inline size_t blocks_give(struct space *space, struct block_store *store, uint64_t entry, void *block) {
-  struct span *span = space_entry_span(space, entry);
   unsigned size_class = (entry >> 16) & 0xff;
-  *(void **)block = span->free_blocks;
-  span->free_blocks = block;
-  store->hot[size_class].used--;
-  uint32_t used = --span->used;
-  if (__builtin_expect(used > span->offer_at || span == store->hot[size_class].current, 1)) return 0;
-  if (span->available && used > 0) return 0;
-  return mdn_blocks_settle(space, store, span);
+  struct block_class *class = &store->hot[size_class];
+  if (__builtin_expect(class->count == class->most, 0)) return mdn_blocks_give_slow(space, store, size_class, block);
+  *(void **)block = class->waiting;
+  class->waiting = block;
+  class->count++;
+  class->used--;
+  return 0;
 }
 
-/* Gives back the empty spans that were kept. */
+/* Gives back the waiting blocks and the empty spans that were kept. */
 void mdn_blocks_trim(struct space *space, struct block_store *store);
 
 /* Blocks in use, their bytes, and the pages of all spans. */

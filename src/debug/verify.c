@@ -157,7 +157,7 @@ static size_t free_blocks(const struct span *span) {
 
 static size_t check_block_list(struct walk *walk, size_t index) {
   struct central *central = &walk->heap->core.blocks.classes[index];
-  size_t pages = 0, used = 0, counted = walk->heap->core.blocks.hot[index].used;
+  size_t pages = 0, used = 0, counted = walk->heap->core.blocks.hot[index].used + walk->heap->core.blocks.hot[index].count;
   for (struct span *span = central->first; span && !failed(walk); span = span->next) {
     EXPECT(walk, span->central == central && span->state == SPAN_IN_USE, "the blocks at %#zx are in another's list",
            (size_t)span->start);

@@ -64,6 +64,8 @@ bool mdn_take_or_collect(struct mutator *mutator, struct central *central, size_
                          void *taken) {
   midden_heap *heap = mutator->heap;
   if (within_share(heap, size)) {
+    if (take(mutator, central, size, taken)) return true;
+    mdn_blocks_trim(&heap->core.space, &heap->core.blocks); /* pages that blocks keep in reserve */
     if (take(mutator, central, size, taken) || collect_and_take(mutator, central, size, take, taken)) return true;
     for (int round = 0; round < PRESSURE_ROUNDS && mdn_pressure(heap, MIDDEN_PRESSURE_HARD, size); round++) {
       if (take(mutator, central, size, taken) || collect_and_take(mutator, central, size, take, taken)) return true;
