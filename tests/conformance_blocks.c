@@ -278,10 +278,47 @@ START_TEST(bad_arguments) {
 }
 END_TEST
 
+static void never(midden_mutator *mutator, void *object, void *context) {
+  (void)mutator, (void)object, (void)context;
+  ck_abort_msg("a block has a finalizer");
+}
+
+/* A word that leads to a block is no reference: a weak slot keeps it, as a key it holds its value as a number would. */
+START_TEST(blocks_are_nothing_weak) {
+  world here;
+  static midden_word weak;
+  world_open(&here, _i, NULL);
+  void *raw = midden_block_alloc(here.mutator, 100);
+  midden_kind kind = midden_kind_define(here.heap, &(midden_shape){.name = "table", .refs = MIDDEN_REFS_PAIRS}, NULL);
+  midden_word *table = midden_alloc_sized(here.mutator, kind, 2 * sizeof(midden_word));
+  here.slots[0] = (uintptr_t)table;
+  weak = (uintptr_t)raw;
+  ck_assert_int_eq(midden_weak_add(here.heap, &weak, MIDDEN_WEAK_SHORT), MIDDEN_OK);
+  ck_assert_int_eq(midden_finalizer_add(here.mutator, raw, never, NULL), MIDDEN_BAD_ARGUMENT);
+  ck_assert_int_eq(midden_pin(here.mutator, raw), MIDDEN_BAD_ARGUMENT);
+  void *leaf = world_leaf(&here, 40, 3);
+  table = (midden_word *)here.slots[0];
+  midden_store_word(here.mutator, table, &table[1], (uintptr_t)leaf);
+  midden_store_word(here.mutator, table, &table[0], (uintptr_t)raw);
+  for (int round = 0; round < 4; round++) {
+    stack_wipe();
+    world_collect(&here);
+    world_churn(&here, 40);
+    table = (midden_word *)here.slots[0];
+    ck_assert_uint_eq(weak, (uintptr_t)raw);
+    ck_assert_uint_eq(table[0], (uintptr_t)raw);
+    EXPECT_LEAF((const void *)table[1], 40, 3);
+  }
+  ck_assert_int_eq(midden_weak_remove(here.heap, &weak), MIDDEN_OK);
+  world_close(&here);
+}
+END_TEST
+
 int main(void) {
   const test_entry tests[] = {
       {at_random, ANYWHERE},
       {blocks_are_no_objects, ANYWHERE},
+      {blocks_are_nothing_weak, ANYWHERE},
       {traced_when_asked, ANYWHERE},
       {the_limit, CALM},
       {sizes_make_way, CALM},

@@ -155,6 +155,45 @@ START_TEST(minor_collections_leave_old_entries_alone) {
 }
 END_TEST
 
+static void check_resurrected(midden_mutator *mutator, void *object, void *context) {
+  uint64_t *hash = context;
+  EXPECT(midden_identity_hash(mutator, object) == *hash, "a finalizer's object has another identity");
+  EXPECT(midden_external_of(mutator, object) == 1234, "a finalizer's object has lost its external memory");
+  *hash = 0;
+}
+
+/* An object that waits for its finalizer is not gone: it keeps its identity and its external memory until after that. */
+START_TEST(kept_for_a_finalizer) {
+  world here;
+  enum { FINALIZED = 30 };
+  static uint64_t hashes[FINALIZED];
+  world_open(&here, _i, NULL);
+  for (size_t i = 0; i < FINALIZED; i++) {
+    world_pair(&here);
+    here.slots[i] = (uintptr_t)world_pair(&here);
+    hashes[i] = identity(&here, i);
+    ck_assert_int_eq(midden_external_add(here.mutator, (void *)here.slots[i], 1234), MIDDEN_OK);
+    ck_assert_int_eq(midden_finalizer_add(here.mutator, (void *)here.slots[i], check_resurrected, &hashes[i]), MIDDEN_OK);
+  }
+  memset(here.slots, 0, FINALIZED * sizeof here.slots[0]);
+  stack_wipe();
+  world_collect(&here);
+  ck_assert_uint_eq(world_statistics(&here).identities, FINALIZED);
+  ck_assert_uint_eq(world_statistics(&here).external_bytes, FINALIZED * 1234);
+  size_t ran = midden_finalizers_run(here.mutator, SIZE_MAX);
+  stack_wipe();
+  world_collect(&here);
+  if (here.combination->stack == MIDDEN_STACK_PRECISE) {
+    ck_assert_uint_eq(ran, FINALIZED);
+    ck_assert_uint_eq(world_statistics(&here).identities, 0);
+    ck_assert_uint_eq(world_statistics(&here).external_bytes, 0);
+  } else {
+    ck_assert_uint_gt(ran, FINALIZED / 2);
+  }
+  world_close(&here);
+}
+END_TEST
+
 START_TEST(bad_arguments) {
   world here;
   world_open(&here, _i, NULL);
@@ -178,6 +217,7 @@ int main(void) {
       {no_cost_for_the_others, ANYWHERE},
       {the_epoch, ANYWHERE},
       {minor_collections_leave_old_entries_alone, GENERATIONAL | CALM},
+      {kept_for_a_finalizer, COLLECTING},
       {bad_arguments, ANYWHERE},
   };
   return run_combinations("identity", tests, COUNT_OF(tests));

@@ -237,6 +237,42 @@ START_TEST(not_from_inside_a_collection) {
 }
 END_TEST
 
+static void note_finalized(midden_mutator *mutator, void *object, void *context) {
+  (void)mutator;
+  *(uintptr_t *)context = ~(uintptr_t)object;
+}
+
+/* A pin is a root: its object is finalized, and weak slots to it are cleared, only when the last pin has gone. */
+START_TEST(finalized_after_the_last_pin) {
+  world here;
+  static midden_word weak;
+  uintptr_t finalized = 0;
+  world_open(&here, _i, NULL);
+  here.slots[0] = (uintptr_t)world_pair(&here);
+  weak = here.slots[0];
+  uintptr_t hidden = ~weak;
+  ck_assert_int_eq(midden_weak_add(here.heap, &weak, MIDDEN_WEAK_SHORT), MIDDEN_OK);
+  ck_assert_int_eq(midden_finalizer_add(here.mutator, (void *)here.slots[0], note_finalized, &finalized), MIDDEN_OK);
+  for (int i = 0; i < 2; i++) ck_assert_int_eq(midden_pin(here.mutator, (void *)here.slots[0]), MIDDEN_OK);
+  here.slots[0] = 0;
+  for (int pins = 2; pins > 0; pins--) {
+    stack_wipe();
+    world_collect(&here);
+    world_churn(&here, 50);
+    ck_assert_uint_eq(midden_finalizers_waiting(here.heap), 0);
+    ck_assert_uint_eq(weak, ~hidden);
+    ck_assert_int_eq(midden_unpin(here.mutator, (void *)~hidden), MIDDEN_OK);
+  }
+  stack_wipe();
+  world_collect(&here);
+  ck_assert_uint_eq(midden_finalizers_run(here.mutator, 9), weak == 0);
+  ck_assert_int_eq(finalized != 0, weak == 0);
+  if (here.combination->stack == MIDDEN_STACK_PRECISE) ck_assert_uint_eq(weak, 0);
+  ck_assert_int_eq(midden_weak_remove(here.heap, &weak), MIDDEN_OK);
+  world_close(&here);
+}
+END_TEST
+
 int main(void) {
   const test_entry tests[] = {
       {pinned_ones_stay, ANYWHERE},
@@ -246,6 +282,7 @@ int main(void) {
       {what_is_no_object, ANYWHERE},
       {at_random, ANYWHERE},
       {cost, COLLECTING | PRECISE | CALM},
+      {finalized_after_the_last_pin, COLLECTING},
       {not_from_inside_a_collection, COLLECTING},
   };
   return run_combinations("pinning", tests, COUNT_OF(tests));

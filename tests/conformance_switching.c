@@ -86,6 +86,96 @@ START_TEST(at_random_near_the_limit) {
 }
 END_TEST
 
+/* ---- what does not keep its object, while collectors come and go ---- */
+
+enum { WATCHED = 90, ROOTED = 600 };
+
+typedef struct watched {
+  midden_word weak[WATCHED]; /* weak slots, to what roots ROOTED... hold */
+  size_t born, finalized, freed;
+} watched;
+
+static void count_finalized(midden_mutator *mutator, void *object, void *context) {
+  (void)mutator;
+  EXPECT(((const pair *)object)->car == immediate(7), "a finalizer's object is not intact");
+  ((watched *)context)->finalized++;
+}
+
+static void count_freed(void *object, size_t size, void *context) {
+  (void)size;
+  EXPECT(((const pair *)object)->car == immediate(7), "a freed object is not intact");
+  ((watched *)context)->freed++;
+}
+
+/* Object `i` anew, with a finalizer, a weak slot, and an ephemeron from it to a leaf. */
+static void bear(world *here, watched *all, midden_kind kind, size_t i) {
+  here->slots[ROOTED + i] = 0;
+  pair *object = midden_alloc(here->mutator, kind);
+  EXPECT(object != NULL, "no object %zu", i);
+  here->slots[ROOTED + i] = (uintptr_t)object;
+  midden_store_word(here->mutator, object, &object->car, immediate(7));
+  EXPECT(midden_finalizer_add(here->mutator, object, count_finalized, all) == MIDDEN_OK, "finalizer %zu", i);
+  all->weak[i] = here->slots[ROOTED + i];
+  all->born++;
+  void *leaf = world_leaf(here, 40, i);
+  midden_word *table = (midden_word *)here->slots[ROOTED + WATCHED];
+  midden_store_word(here->mutator, table, &table[2 * i], here->slots[ROOTED + i]);
+  midden_store_word(here->mutator, table, &table[2 * i + 1], (uintptr_t)leaf);
+}
+
+static void check_watched(world *here, const watched *all) {
+  const midden_word *table = (const midden_word *)here->slots[ROOTED + WATCHED];
+  for (size_t i = 0; i < WATCHED; i++) {
+    midden_word object = here->slots[ROOTED + i];
+    EXPECT(!object || all->weak[i] == object, "weak slot %zu", i);
+    EXPECT(!object || table[2 * i] == object, "key %zu", i);
+    EXPECT((table[2 * i] == 0) == (table[2 * i + 1] == 0), "half of ephemeron %zu is cleared", i);
+    if (table[2 * i]) EXPECT_LEAF((const void *)table[2 * i + 1], 40, i);
+  }
+}
+
+/* Weak slots, ephemerons, finalizers and on_free, under a collector that changes at random: each finalizer runs once,
+ * each object is freed once, and with precise roots all that were dropped. */
+START_TEST(weak_ones_at_random) {
+  world here;
+  static watched all;
+  uint64_t random = 5;
+  memset(&all, 0, sizeof all);
+  world_open(&here, _i, "heap-initial=64K");
+  midden_kind kind = midden_kind_define(here.heap, &(midden_shape){.name = "watched", .size = sizeof(pair), .refs = MIDDEN_REFS_ALL,
+                                        .on_free = count_freed, .on_free_context = &all}, NULL);
+  midden_kind pairs = midden_kind_define(here.heap, &(midden_shape){.name = "table", .refs = MIDDEN_REFS_PAIRS}, NULL);
+  here.slots[ROOTED + WATCHED] = (uintptr_t)midden_alloc_sized(here.mutator, pairs, 2 * WATCHED * sizeof(midden_word));
+  for (size_t i = 0; i < WATCHED; i++) ck_assert_int_eq(midden_weak_add(here.heap, &all.weak[i], (midden_weak)(i % 2)), MIDDEN_OK);
+  size_t rounds = world_count(&here, 150, combination_at(_i)->stress_value == 1 ? 15 : 60);
+  for (size_t round = 0; round < rounds; round++) {
+    use(&here, any_collector(&random, false));
+    for (int n = 0; n < 8; n++) bear(&here, &all, kind, test_random_below(&random, WATCHED));
+    here.slots[ROOTED + test_random_below(&random, WATCHED)] = 0;
+    ck_assert_int_eq(midden_collect(here.mutator, round % 3 ? MIDDEN_MINOR : MIDDEN_FULL), MIDDEN_OK);
+    check_watched(&here, &all);
+    if (round % 2) midden_finalizers_run(here.mutator, 5);
+  }
+  memset(&here.slots[ROOTED], 0, WATCHED * sizeof here.slots[0]);
+  stack_wipe();
+  for (int round = 0; round < 3; round++) { /* found dead; gone; once more under another collector */
+    use(&here, any_collector(&random, false));
+    world_collect(&here);
+    while (midden_finalizers_run(here.mutator, SIZE_MAX) > 0) continue;
+    stack_wipe();
+  }
+  check_watched(&here, &all);
+  if (here.combination->stack == MIDDEN_STACK_PRECISE) {
+    ck_assert_uint_eq(all.finalized, all.born);
+    ck_assert_uint_eq(all.freed, all.born);
+    for (size_t i = 0; i < WATCHED; i++) EXPECT(all.weak[i] == 0, "weak slot %zu is not cleared", i);
+  }
+  world_close(&here);
+  ck_assert_uint_eq(all.freed, all.born); /* the rest at the heap's end */
+  ck_assert_uint_le(all.finalized, all.born);
+}
+END_TEST
+
 /* A heap that never collected is emptied by the first collector that can, at the next refill. */
 START_TEST(from_none) {
   world here;
@@ -190,6 +280,7 @@ int main(void) {
       {at_random_among_those_that_collect, COLLECTING},
       {at_random_among_all, CALM | ONE_GENERATION},
       {at_random_near_the_limit, COLLECTING},
+      {weak_ones_at_random, COLLECTING},
       {from_none, CALM | ONE_GENERATION},
       {the_new_one_collects, COLLECTING | PRECISE | CALM},
       {compact_when_idle, CALM | PRECISE | COLLECTING},
