@@ -105,7 +105,8 @@ typedef struct task {
 static void *run_model(void *context) {
   task *mine = context;
   midden_config config = combination_config(mine->index);
-  model_run(&config, mine->seed, config.stress == MIDDEN_STRESS_OFF ? 3000 : 400, &mine->result);
+  model_run(&config, mine->seed, config.stress == MIDDEN_STRESS_OFF ? 3000 : 400, false,
+            &mine->result);
   return NULL;
 }
 

@@ -227,6 +227,61 @@ static void use_handles(life *here) {
   midden_scope_close(here->mutator, scope);
 }
 
+static void use_pins(life *here) {
+  const pair *cell = (const pair *)here->list;
+  midden_scope scope = midden_scope_open(here->mutator);
+  for (size_t i = 0; i < HANDLES; i++, cell = (const pair *)cell->cdr) {
+    STATUS(here, midden_pin(here->mutator, cell));
+    STATUS(here, midden_pin_in_scope(here->mutator, cell));
+    EXPECT(midden_pin_count(here->mutator, cell) == 2, "pin %zu", i);
+  }
+  midden_scope_close(here->mutator, scope);
+  cell = (const pair *)here->list;
+  for (size_t i = 0; i < HANDLES; i++, cell = (const pair *)cell->cdr)
+    EXPECT(midden_unpin(here->mutator, cell) == MIDDEN_OK && midden_pin_count(here->mutator, cell) == 0, "pin %zu", i);
+}
+
+static void use_side_tables(life *here) {
+  const pair *cell = (const pair *)here->list;
+  for (size_t i = 0; i < HANDLES; i++, cell = (const pair *)cell->cdr) {
+    STATUS(here, midden_external_add(here->mutator, cell, 10));
+    uint64_t identity = midden_identity_hash(here->mutator, cell);
+    if (identity == 0) {
+      EXPECT(midden_last_status(here->mutator) == MIDDEN_NO_MEMORY, "midden_identity_hash");
+      recover(here, "midden_identity_hash");
+      identity = midden_identity_hash(here->mutator, cell);
+    }
+    EXPECT(identity != 0 && identity == midden_identity_hash(here->mutator, cell), "identity %zu", i);
+    EXPECT(midden_external_of(here->mutator, cell) == 10, "external %zu", i);
+  }
+  STATUS(here, midden_external_room(here->mutator, 1000));
+}
+
+static void use_blocks(life *here) {
+  enum { BLOCKS = 300 };
+  static unsigned char *blocks[BLOCKS];
+  for (size_t i = 0; i < BLOCKS; i++) {
+    size_t size = i % 50 == 3 ? 60000 + i : 16 + i * 20;
+    blocks[i] = midden_block_alloc(here->mutator, size / 2);
+    if (blocks[i] == NULL) {
+      EXPECT(midden_last_status(here->mutator) == MIDDEN_NO_MEMORY, "midden_block_alloc");
+      recover(here, "midden_block_alloc");
+      blocks[i] = midden_block_alloc(here->mutator, size / 2);
+    }
+    EXPECT(blocks[i] != NULL, "block %zu", i);
+    memset(blocks[i], (int)i, size / 2);
+    unsigned char *larger = midden_block_realloc(here->mutator, blocks[i], size);
+    if (larger == NULL) {
+      recover(here, "midden_block_realloc");
+      EXPECT(blocks[i][0] == (unsigned char)i && blocks[i][size / 2 - 1] == (unsigned char)i, "block %zu was lost", i);
+      larger = midden_block_realloc(here->mutator, blocks[i], size);
+    }
+    EXPECT(larger != NULL && larger[0] == (unsigned char)i && larger[size / 2 - 1] == (unsigned char)i, "block %zu", i);
+    blocks[i] = larger;
+  }
+  for (size_t i = 0; i < BLOCKS; i++) EXPECT(midden_block_free(here->mutator, blocks[i]) == MIDDEN_OK, "free %zu", i);
+}
+
 static void use_stack(life *here) {
   midden_stack *stack = midden_stack_add(here->mutator, here->stack, sizeof here->stack);
   if (stack == NULL) {
@@ -263,6 +318,9 @@ static bool live_through(int index, uint64_t n, bool forever) {
   collect(&here, where);
   run_finalizers(&here);
   use_handles(&here);
+  use_pins(&here);
+  use_blocks(&here);
+  use_side_tables(&here);
   use_stack(&here);
   churn(&here);
   collect(&here, where);

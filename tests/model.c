@@ -30,6 +30,7 @@ static void register_roots(model *here) {
   if (status == MIDDEN_OK) status = midden_root_scanner_add(here->heap, scan, here);
   if (status != MIDDEN_OK) model_fail(here, "registering roots: %s", midden_status_name(status));
   for (size_t i = 0; i < MODEL_HOST_ROOTS; i++) push_root(here, &here->host[i], 0);
+  for (size_t i = 0; i < MODEL_PINS; i++) push_root(here, &here->pins[i], 0);
 }
 
 /* ---- Operations ---- */
@@ -102,6 +103,88 @@ static void churn(model *here) {
   }
 }
 
+/* Asks an object for its hash, or has it keep more or less outside the heap. */
+static void use_side_tables(model *here) {
+  void *object;
+  uint32_t index = model_walk(here, &object);
+  if (index == 0) return;
+  shadow *at = &here->shadows[index];
+  size_t bytes = model_below(here, 2000);
+  switch (model_below(here, 3)) {
+    case 0: {
+      uint64_t identity = midden_identity_hash(here->mutator, object);
+      if (identity == 0 || (at->identity != 0 && at->identity != identity)) model_fail(here, "an identity hash has changed");
+      at->identity = identity;
+      break;
+    }
+    case 1: {
+      midden_status status = midden_external_add(here->mutator, object, bytes);
+      if (status == MIDDEN_OK) at->external += bytes;
+      else if (status != MIDDEN_NO_MEMORY) model_fail(here, "midden_external_add: %s", midden_status_name(status));
+      break;
+    }
+    default: {
+      midden_status status = midden_external_remove(here->mutator, object, bytes);
+      if (at->external >= bytes && (bytes > 0 || at->external > 0) && status != MIDDEN_OK)
+        model_fail(here, "midden_external_remove: %s", midden_status_name(status));
+      if (at->external < bytes && status != MIDDEN_BAD_ARGUMENT)
+        model_fail(here, "more was removed than is counted");
+      if (status == MIDDEN_OK) at->external -= bytes;
+    }
+  }
+}
+
+/* Takes, changes or gives back a raw block. */
+static void use_block(model *here) {
+  size_t i = model_below(here, MODEL_BLOCKS);
+  unsigned char *bytes = here->blocks[i].bytes;
+  for (size_t at = 0; bytes != NULL && at < here->blocks[i].size; at++) {
+    if (bytes[at] == (unsigned char)(here->blocks[i].seed + at)) continue;
+    model_fail(here, "block %zu of %zu bytes has changed at %zu", i, here->blocks[i].size, at);
+    return;
+  }
+  if (bytes != NULL && model_below(here, 3) == 0) {
+    if (midden_block_free(here->mutator, bytes) != MIDDEN_OK) model_fail(here, "midden_block_free");
+    here->blocks[i].bytes = NULL;
+    return;
+  }
+  size_t size = 1 + model_below(here, model_below(here, 10) == 0 ? 40000 : 600), old = here->blocks[i].size;
+  unsigned char *changed = midden_block_realloc(here->mutator, bytes, size);
+  if (changed == NULL) return;
+  for (size_t at = 0; bytes != NULL && at < size && at < old; at++) {
+    if (changed[at] != (unsigned char)(here->blocks[i].seed + at)) model_fail(here, "block %zu is not kept by realloc", i);
+  }
+  here->blocks[i].bytes = changed;
+  here->blocks[i].size = size;
+  here->blocks[i].seed = (unsigned char)model_below(here, 256);
+  for (size_t at = 0; at < size; at++) changed[at] = (unsigned char)(here->blocks[i].seed + at);
+}
+
+/* Takes one pin away, and forgets the object with the last; or pins another. */
+static void unpin(model *here, size_t i) {
+  midden_status status = midden_unpin(here->mutator, (void *)here->pins[i]);
+  if (status != MIDDEN_OK) model_fail(here, "midden_unpin: %s", midden_status_name(status));
+  if (--here->pin_counts[i] > 0) return;
+  here->pins[i] = 0;
+  here->roots[MODEL_HOST_ROOTS + i].holds = 0;
+}
+
+static void change_pin(model *here) {
+  size_t i = model_below(here, MODEL_PINS);
+  void *object = (void *)here->pins[i];
+  if (object != NULL && model_below(here, 3) > 0) {
+    unpin(here, i);
+    return;
+  }
+  uint32_t index = object != NULL ? here->roots[MODEL_HOST_ROOTS + i].holds : model_walk(here, &object);
+  if (index == 0) return;
+  midden_status status = midden_pin(here->mutator, object);
+  if (status != MIDDEN_OK) model_fail(here, "midden_pin: %s", midden_status_name(status));
+  here->pins[i] = (uintptr_t)object;
+  here->pin_counts[i]++;
+  here->roots[MODEL_HOST_ROOTS + i].holds = index;
+}
+
 /* Memory is out or the graph is big: drop half of the roots. */
 static void shrink(model *here) {
   for (size_t i = 0; i < MODEL_HOST_ROOTS; i++) {
@@ -109,6 +192,12 @@ static void shrink(model *here) {
     here->roots[i].holds = 0;
     *here->roots[i].slot = 0;
   }
+  for (size_t i = 0; i < MODEL_BLOCKS; i += 2) {
+    midden_block_free(here->mutator, here->blocks[i].bytes);
+    here->blocks[i].bytes = NULL;
+  }
+  for (size_t i = 0; i < MODEL_PINS; i++)
+    while (here->pin_counts[i] > 0) unpin(here, i);
   model_compare(here);
 }
 
@@ -128,6 +217,19 @@ static void collect(model *here) {
 static void verify(model *here) {
   midden_error error = {MIDDEN_OK, ""};
   if (midden_verify(here->heap, &error) != MIDDEN_OK) model_fail(here, "midden_verify: %s", error.message);
+}
+
+/* Another collector from here on; `none` only where the options allow it. */
+static void switch_collector(model *here) {
+  size_t count = 0;
+  while (midden_collector_name(count) != NULL) count++;
+  const char *name = midden_collector_name(model_below(here, count));
+  const midden_config *config = &here->config;
+  bool none = strcmp(name, "none") == 0;
+  bool refused = none && (config->generational || config->stress != MIDDEN_STRESS_OFF || config->verify != MIDDEN_VERIFY_OFF);
+  midden_status status = midden_heap_use(here->heap, name, NULL);
+  if (status != (refused ? MIDDEN_CONFLICT : MIDDEN_OK)) model_fail(here, "midden_heap_use %s: %s", name, midden_status_name(status));
+  if (status == MIDDEN_OK) strcpy(here->config.collector, name);
 }
 
 static void operate(model *here, uint64_t operations);
@@ -201,13 +303,17 @@ static void nest(model *here) {
 }
 
 static void operate_once(model *here) {
+  if (here->switches && model_below(here, 40) == 0) switch_collector(here);
   size_t choice = model_below(here, 1000);
   here->result->operations++;
   if (choice < 430) make(here);
-  else if (choice < 660) relink(here);
-  else if (choice < 730) model_weak_operate(here);
-  else if (choice < 830) rewrite(here);
-  else if (choice < 960) change_root(here);
+  else if (choice < 650) relink(here);
+  else if (choice < 720) model_weak_operate(here);
+  else if (choice < 800) rewrite(here);
+  else if (choice < 830) use_block(here);
+  else if (choice < 915) change_root(here);
+  else if (choice < 945) use_side_tables(here);
+  else if (choice < 960) change_pin(here);
   else if (choice < 985) nest(here);
   else if (choice < 990) churn(here);
   else if (choice < 993) model_compare(here);
@@ -281,7 +387,8 @@ static void release(model *here) {
   free(here->work);
 }
 
-void model_run(const midden_config *config, uint64_t seed, uint64_t operations, model_result *result) {
+void model_run(const midden_config *config, uint64_t seed, uint64_t operations, bool switching,
+               model_result *result) {
   memset(result, 0, sizeof *result);
   model *here = calloc(1, sizeof *here);
   if (here == NULL) {
@@ -292,6 +399,7 @@ void model_run(const midden_config *config, uint64_t seed, uint64_t operations, 
   here->config = *config;
   here->random = seed;
   here->budget = operations;
+  here->switches = switching;
   here->result = result;
   choose_variant(here);
   if (open_heap(here)) {

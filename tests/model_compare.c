@@ -14,6 +14,7 @@ typedef struct walk {
   uint32_t pending; /* entries of here->work */
   uint64_t objects;
   uint64_t bytes;   /* of cells */
+  uint64_t identities, external; /* objects with a hash, bytes outside the heap */
 } walk;
 
 /* A word that should hold `index`, `interior` bytes into it. */
@@ -59,7 +60,14 @@ static void inspect(walk *state, uint32_t index) {
   } else if (expected->fixed_at != 0 && expected->fixed_at != expected->address) {
     model_fail(here, "object %llu (%s) must not move but did", serial, kind);
   }
+  if (expected->identity != 0 && midden_identity_hash(here->mutator, object) != expected->identity)
+    model_fail(here, "object %llu (%s) has another identity", serial, kind);
+  if (midden_external_of(here->mutator, object) != expected->external)
+    model_fail(here, "object %llu (%s) has %zu bytes outside the heap, not %zu", serial, kind,
+               midden_external_of(here->mutator, object), expected->external);
   if (here->result->failed) return;
+  state->identities += expected->identity != 0;
+  state->external += expected->external;
   state->objects++;
   state->bytes += midden_size_of(here->heap, object);
   for (uint32_t i = 0; i < expected->edge_count && !here->result->failed; i++) {
@@ -84,7 +92,7 @@ static void free_unreached(model *here, uint64_t stamp) {
 }
 
 static walk compare(model *here, bool certain) {
-  walk state = {here, ++here->result->comparisons, 0, 0, 0};
+  walk state = {here, ++here->result->comparisons, 0, 0, 0, 0, 0};
   for (size_t i = 0; i < here->root_count && !here->result->failed; i++)
     reach(&state, *here->roots[i].slot, here->roots[i].holds, 0, "root", i);
   model_next value = {0, 0, 0};
@@ -115,4 +123,11 @@ void model_compare_live(model *here, bool full) {
     model_fail(here, "%zu objects (%zu bytes) are live after the collection, but %llu (%llu bytes) are reachable",
                statistics.live_objects, statistics.live_bytes, (unsigned long long)state.objects,
                (unsigned long long)state.bytes);
+  bool stale = here->exact && full
+                   ? statistics.identities != state.identities || statistics.external_bytes != state.external
+                   : statistics.identities < state.identities || statistics.external_bytes < state.external;
+  if (stale)
+    model_fail(here, "%zu hashes and %zu bytes outside the heap are counted after the collection, but %llu and %llu "
+               "belong to what is reachable", statistics.identities, statistics.external_bytes,
+               (unsigned long long)state.identities, (unsigned long long)state.external);
 }

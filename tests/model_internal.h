@@ -30,6 +30,8 @@ typedef struct shadow {
   uint64_t content;     /* seed of a leaf's content */
   uintptr_t decoy;
   uintptr_t fixed_at;   /* the address it may never leave; 0: it may move */
+  uint64_t identity;    /* its hash, once it was asked for */
+  size_t external;      /* bytes outside the heap */
   uint64_t seen;        /* the comparison that reached it last */
   uintptr_t address;    /* where that one found it */
 } shadow;
@@ -59,7 +61,9 @@ enum {
   MODEL_SCANNED_ROOTS = 8,
   MODEL_HELD_ROOTS = 4, /* visited pinned by the scanner */
   MODEL_HOST_ROOTS = MODEL_RANGE_ROOTS + MODEL_SINGLE_ROOTS + MODEL_SCANNED_ROOTS + MODEL_HELD_ROOTS,
-  MODEL_MAXIMUM_ROOTS = MODEL_HOST_ROOTS + 400, /* with handles and frames */
+  MODEL_BLOCKS = 20,    /* raw blocks: they must stay as they are */
+  MODEL_PINS = 5,       /* objects held by midden_pin alone */
+  MODEL_MAXIMUM_ROOTS = MODEL_HOST_ROOTS + MODEL_PINS + 400, /* with handles and frames */
   MODEL_MAXIMUM_LIVE = 2500,
   MODEL_MAXIMUM_DEPTH = 5
 };
@@ -71,6 +75,7 @@ typedef struct model {
   midden_kind kinds[MODEL_SHAPES];
   unsigned shapes;      /* bit: this run uses the shape */
   bool exact;           /* nothing ambiguous: what is live is what is reachable */
+  bool switches;        /* this run changes the collector under way */
   bool large;           /* this run makes large objects */
   uint64_t random;
   uint64_t last_serial;
@@ -81,6 +86,13 @@ typedef struct model {
   uint32_t *work; /* the comparison's worklist, shadow_capacity entries */
   uint32_t live;  /* shadows in use */
   midden_word host[MODEL_HOST_ROOTS];
+  midden_word pins[MODEL_PINS]; /* the heap does not know these words: it keeps what they say where it is */
+  unsigned pin_counts[MODEL_PINS];
+  struct {
+    unsigned char *bytes;
+    size_t size;
+    unsigned char seed;
+  } blocks[MODEL_BLOCKS];
   model_root roots[MODEL_MAXIMUM_ROOTS];
   size_t root_count;
   int depth;

@@ -29,23 +29,28 @@ static uint64_t operations(const combination *where) {
 }
 
 /* post: how many allocations were refused. */
-static uint64_t run(int index, const char *options) {
+static uint64_t run(int index, const char *options, bool switching) {
   const combination *where = combination_at(index);
   uint64_t seed = first_seed(index);
   model_result result;
-  uint64_t moved = 0, collections = 0, refused = 0;
+  uint64_t moved = 0, collections = 0, refused = 0, switches = 0;
   for (size_t round = 0; round < rounds(4); round++, seed++) {
     midden_config config = combination_config(index);
     midden_error error = {MIDDEN_OK, ""};
     ck_assert_msg(midden_config_parse(&config, options, &error) == MIDDEN_OK, "%s", error.message);
-    model_run(&config, seed, operations(where), &result);
+    model_run(&config, seed, operations(where), switching, &result);
     ck_assert_msg(!result.failed, "%s,%s: after %llu operations: %s (MIDDEN_TEST_SEED=%llu)", where->name, options,
                   (unsigned long long)result.operations, result.message, (unsigned long long)seed);
     ck_assert_uint_gt(result.operations, 0);
     ck_assert_uint_gt(result.comparisons, 0);
     collections += result.heap.collections;
     refused += result.refused;
+    switches += result.heap.collector_switches;
     moved += result.heap.objects_moved;
+  }
+  if (switching) {
+    ck_assert_uint_gt(switches, 0);
+    return refused;
   }
   ck_assert_int_eq(collections > 0, where->collects);
   if (where->moves == MOVES_NEVER) ck_assert_uint_eq(moved, 0);
@@ -53,25 +58,31 @@ static uint64_t run(int index, const char *options) {
   return refused;
 }
 
-START_TEST(ratio) { ck_assert_uint_eq(run(_i, "growth=ratio,heap-initial=256K"), 0); }
+START_TEST(ratio) { ck_assert_uint_eq(run(_i, "growth=ratio,heap-initial=256K", false), 0); }
 END_TEST
-START_TEST(fixed) { run(_i, "growth=fixed,heap-limit=6M"); }
+START_TEST(fixed) { run(_i, "growth=fixed,heap-limit=6M", false); }
 END_TEST
-START_TEST(balance) { ck_assert_uint_eq(run(_i, "growth=balance,heap-initial=256K"), 0); }
+START_TEST(balance) { ck_assert_uint_eq(run(_i, "growth=balance,heap-initial=256K", false), 0); }
 END_TEST
 /* Memory runs out now and then: allocation returns NULL, the graph stays whole. */
 START_TEST(tight) {
-  uint64_t refused = run(_i, "heap-limit=256K,heap-initial=64K");
+  uint64_t refused = run(_i, "heap-limit=256K,heap-initial=64K", false);
   if (operations(combination_at(_i)) >= 8000 && getenv("MIDDEN_TEST_SEED") == NULL) ck_assert_uint_gt(refused, 0);
 }
+END_TEST
+
+/* The collector changes under way, any to any: what one leaves, the next works on. */
+START_TEST(switching) { run(_i, "heap-initial=256K", true); }
+END_TEST
+START_TEST(switching_in_a_tight_heap) { run(_i, "heap-limit=256K,heap-initial=64K,verify=after", true); }
 END_TEST
 
 /* The same seed does the same operations: that is what replaying rests on. */
 START_TEST(runs_are_reproducible) {
   model_result first, second;
   midden_config config = combination_config(_i);
-  model_run(&config, 42, 500, &first);
-  model_run(&config, 42, 500, &second);
+  model_run(&config, 42, 500, true, &first);
+  model_run(&config, 42, 500, true, &second);
   ck_assert_msg(!first.failed, "%s", first.message);
   ck_assert_uint_eq(first.operations, second.operations);
   ck_assert_uint_eq(first.comparisons, second.comparisons);
@@ -86,6 +97,8 @@ int main(void) {
       {fixed, ANYWHERE},
       {balance, ANYWHERE},
       {tight, COLLECTING},
+      {switching, ANYWHERE},
+      {switching_in_a_tight_heap, COLLECTING},
       {runs_are_reproducible, ANYWHERE},
   };
   return run_combinations("model", tests, COUNT_OF(tests));

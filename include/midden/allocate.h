@@ -25,7 +25,8 @@ struct midden_mutator {
   const uint64_t *page_map;     /* one word for each page of the range; low 16 bits: kind id */
   uint64_t requested;           /* bytes asked for by midden_alloc_sized, ever */
   const uint64_t *old;          /* generational: bit for each 16 bytes of the range, set for old objects; else NULL */
-  uint64_t reserved_for_library[2];
+  uint64_t moved_epoch;         /* collections that moved something (objects.h) */
+  uint64_t reserved_for_library[1];
   midden_cursor cursors[];
 };
 

@@ -7,6 +7,8 @@
 
 MIDDEN_BEGIN_DECLARATIONS
 
+typedef struct midden_heap midden_heap;
+
 typedef enum midden_stack_mode {
   MIDDEN_STACK_CONSERVATIVE = 0, /* the C stack and registers are scanned; what they hit is pinned */
   MIDDEN_STACK_PRECISE           /* only registered roots, frames and handles are roots */
@@ -66,11 +68,26 @@ typedef struct midden_memory {
  * Must not call back into the heap. */
 typedef void (*midden_report_function)(void *context, const char *line);
 
+typedef enum midden_pressure {
+  MIDDEN_PRESSURE_SOFT, /* after a full collection more lives than soft-limit; `bytes`: by how much */
+  MIDDEN_PRESSURE_HARD  /* an allocation of `bytes` (0: of a small object) is about to fail */
+} midden_pressure;
+
+/* Asks the host to drop what it can spare: caches, memoised results. Runs in the thread of the allocation or
+ * collection that met the limit, between collections. It may overwrite and remove roots, unpin, take external memory
+ * off the account, give memory back to the system and read statistics; it must not touch objects by addresses that
+ * it kept elsewhere than in roots, and allocating, collecting, detaching and closing are answered with MISUSE.
+ * post: true if something was dropped, so that collecting again is worth it. */
+typedef bool (*midden_pressure_function)(void *context, midden_heap *heap, midden_pressure pressure, size_t bytes);
+
 typedef struct midden_config {
   char collector[24];           /* "mark-sweep", "mark-compact", "copying", "none" */
   midden_stack_mode stack;
   size_t heap_limit;            /* bytes of cells; metadata comes on top, and free pages that are not yet
-                                   returned, at most a sixteenth; 0: the machine's memory */
+                                   returned, at most a sixteenth; 0: the machine's memory, or what a
+                                   container or RLIMIT_AS leaves of it */
+  size_t soft_limit;            /* bytes that live beyond which the heap collects more often, and asks `pressure`; 0: none */
+  unsigned collect_share;       /* percent of time spent collecting at which allocation fails instead; 0: off */
   bool generational;            /* minor collections of what was allocated since the last one */
   size_t nursery;               /* bytes allocated between minor collections; 0: chosen by the heap */
   size_t heap_initial;          /* bytes allocated before the first collection */
@@ -88,12 +105,14 @@ typedef struct midden_config {
   const midden_memory *memory;  /* NULL: the operating system */
   midden_report_function report;
   void *report_context;
+  midden_pressure_function pressure; /* NULL: the host has nothing to spare */
+  void *pressure_context;
 } midden_config;
 
 #define MIDDEN_CONFIG_DEFAULT                                                                        \
   {                                                                                                  \
-    "mark-sweep", MIDDEN_STACK_CONSERVATIVE, 0, false, 0, (size_t)4 << 20, MIDDEN_GROWTH_RATIO, 2.0,           \
-        MIDDEN_STRESS_OFF, 0, MIDDEN_VERIFY_OFF, false, false, "off", {1, 0, 0}, 0, NULL, NULL, NULL        \
+    "mark-sweep", MIDDEN_STACK_CONSERVATIVE, 0, 0, 0, false, 0, (size_t)4 << 20, MIDDEN_GROWTH_RATIO, 2.0,     \
+        MIDDEN_STRESS_OFF, 0, MIDDEN_VERIFY_OFF, false, false, "off", {1, 0, 0}, 0, NULL, NULL, NULL, NULL, NULL \
   }
 
 /* Applies "name=value,name=value" to a configuration.

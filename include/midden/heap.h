@@ -42,6 +42,15 @@ MIDDEN_API midden_heap *midden_heap_of(const midden_mutator *mutator);
  * post: lives as long as the heap. */
 MIDDEN_API const midden_config *midden_heap_config(const midden_heap *heap);
 
+/* Has another collector collect from now on: sweep while busy, compact when idle. Any to any, `none` included;
+ * nothing is collected or moved by the call itself, and what was pinned for one is not for the next.
+ * `collector` is a name as in the option; midden_heap_config says which one is in force.
+ * post: MIDDEN_OK; or nothing has changed and *error (may be NULL) says in a sentence why: BAD_OPTION (no such
+ * collector in this build), CONFLICT (the heap's other options cannot work with it: `none` with generational,
+ * stress or verify), BAD_ARGUMENT, MISUSE. A host that keeps addresses must not let a collector in that moves.
+ * Cost: constant. Does not collect or move. Owner thread, not from inside a collection. */
+MIDDEN_API midden_status midden_heap_use(midden_heap *heap, const char *collector, midden_error *error);
+
 typedef enum midden_collection {
   MIDDEN_MINOR, /* the young objects, where the heap is generational; otherwise as MIDDEN_FULL */
   MIDDEN_FULL

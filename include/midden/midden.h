@@ -21,11 +21,13 @@
 #define MIDDEN_MIDDEN_H
 
 #include "midden/allocate.h"
+#include "midden/block.h"
 #include "midden/config.h"
 #include "midden/debug.h"
 #include "midden/finalize.h"
 #include "midden/heap.h"
 #include "midden/kind.h"
+#include "midden/objects.h"
 #include "midden/roots.h"
 #include "midden/statistics.h"
 #include "midden/status.h"

@@ -73,6 +73,7 @@ typedef midden_word *midden_handle;
 typedef struct midden_scope {
   void *block;
   size_t used;
+  size_t pins; /* of midden_pin_in_scope (objects.h) */
 } midden_scope;
 
 /* Opens a scope; scopes nest. Cannot fail. */

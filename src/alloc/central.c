@@ -16,6 +16,7 @@ static void append(struct central *central, struct span *span) {
   }
   central->last = span;
   central->span_count++;
+  central->pages += span->page_count;
 }
 
 void mdn_central_remove(struct central *central, struct span *span) {
@@ -32,6 +33,7 @@ void mdn_central_remove(struct central *central, struct span *span) {
     central->last = span->previous;
   }
   central->span_count--;
+  central->pages -= span->page_count;
 }
 
 void mdn_central_offer(struct central *central, struct span *span, bool in_front) {
@@ -97,11 +99,16 @@ struct span *mdn_central_grow(struct space *space, struct central *central, size
   }
 }
 
-struct span *mdn_central_take_large(struct space *space, struct central *central, size_t size) {
+struct span *mdn_central_grow_large(struct space *space, struct central *central, size_t size) {
   size_t pages = round_up(size, PAGE_BYTES) >> PAGE_SHIFT;
   struct span *span = mdn_space_take_span(space, central->kind, SIZE_CLASS_LARGE, size, pages, central->map_flags);
+  if (span) append(central, span);
+  return span;
+}
+
+struct span *mdn_central_take_large(struct space *space, struct central *central, size_t size) {
+  struct span *span = mdn_central_grow_large(space, central, size);
   if (!span) return NULL;
-  append(central, span);
   bitmap_set(space->alloc_bits, (size_t)span->first_page * GRANULES_PER_PAGE);
   span->used = 1;
   space_touch(space, span);

@@ -13,7 +13,7 @@
 struct central {
   struct span *first, *last;
   struct span *available, *available_last;
-  size_t span_count;
+  size_t span_count, pages; /* pages of all spans */
   uint32_t cell_size;      /* 0: not in use, or large objects */
   uint32_t object_size;    /* what the host asked for; 0 if that varies */
   uint32_t cursor;         /* this list's index */
@@ -48,6 +48,9 @@ bool mdn_central_take_available(struct space *space, struct central *central, si
 /* A new span at the end of the sequence, no cell allocated. `spans`: how many the list has, for the length of the
  * new one; with 0 it is as small as the class allows. post: NULL if there is no memory. */
 struct span *mdn_central_grow(struct space *space, struct central *central, size_t spans);
+
+/* A new span for one large object or block, not allocated. post: NULL, or the span. */
+struct span *mdn_central_grow_large(struct space *space, struct central *central, size_t size);
 
 /* A new span for one large object, allocated and zeroed as the list says. post: NULL, or the span. */
 struct span *mdn_central_take_large(struct space *space, struct central *central, size_t size);

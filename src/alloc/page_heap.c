@@ -94,7 +94,7 @@ static size_t count_clean(const struct page_heap *heap, size_t first, size_t cou
  * (measured: twice the time of the pure-leaf benchmark). */
 static void make_room(struct page_heap *heap, size_t new_pages) {
   size_t wanted = heap->used_pages + heap->dirty_pages + new_pages;
-  size_t excess = wanted > page_heap_most_backed(heap) ? wanted - heap->limit_pages : 0;
+  size_t excess = wanted > page_heap_most_backed(heap) ? wanted - page_heap_limit(heap) : 0;
   for (size_t chunk = (heap->frontier + SUMMARY_CHUNK - 1) / SUMMARY_CHUNK; excess > 0 && chunk-- > 0;) {
     if (heap->freed_at[chunk]) excess -= clean_chunk(heap, chunk, excess);
   }
@@ -136,7 +136,7 @@ static size_t take_at_frontier(struct page_heap *heap, size_t count, size_t *cle
 }
 
 size_t mdn_page_heap_take(struct page_heap *heap, size_t count, bool *zero) {
-  if (count > heap->limit_pages || heap->used_pages > heap->limit_pages - count) return NO_PAGE;
+  if (count > page_heap_room(heap)) return NO_PAGE;
   size_t clean_pages;
   size_t first = mdn_page_summary_find(&heap->summary, count);
   if (first == NO_PAGE) {
@@ -149,7 +149,7 @@ size_t mdn_page_heap_take(struct page_heap *heap, size_t count, bool *zero) {
   *zero = clean_pages == count;
   bitmap_set_range(heap->dirty, first, first + count);
   heap->used_pages += clean_pages;
-  CHECK(heap->used_pages <= heap->limit_pages && heap->used_pages + heap->dirty_pages <= page_heap_most_backed(heap));
+  CHECK(heap->used_pages <= page_heap_limit(heap) && heap->used_pages + heap->dirty_pages <= page_heap_most_backed(heap));
   count_peak(heap);
   return first;
 }

@@ -23,16 +23,28 @@ struct page_heap {
   size_t frontier;
   size_t usable;
   size_t populated;            /* virgin pages below it are backed already */
-  size_t limit_pages;          /* pages in use never exceed it; nor do they with the dirty ones, by more than a 16th */
+  size_t limit_pages;          /* pages in use, with the charged ones, never exceed it; nor do they with the dirty ones, by more than a 16th */
+  size_t charged_pages;        /* of the limit, taken up by memory outside the range */
   size_t used_pages;
   size_t dirty_pages;          /* free and backed */
   size_t peak_pages;           /* highest used + dirty */
   uint64_t returned_pages;     /* given back to the system, ever */
 };
 
+/* What is left of the limit beside what is charged to it. */
+static inline size_t page_heap_limit(const struct page_heap *heap) {
+  return heap->limit_pages > heap->charged_pages ? heap->limit_pages - heap->charged_pages : 0;
+}
+
+/* The pages that may still be taken. */
+static inline size_t page_heap_room(const struct page_heap *heap) {
+  size_t limit = page_heap_limit(heap);
+  return limit > heap->used_pages ? limit - heap->used_pages : 0;
+}
+
 /* The most pages that are backed, in use or dirty. */
 static inline size_t page_heap_most_backed(const struct page_heap *heap) {
-  return heap->limit_pages + heap->limit_pages / 16;
+  return page_heap_limit(heap) + heap->limit_pages / 16;
 }
 
 /* Takes `count` pages. post: the first page's index, and *zero says whether all of them read zero; or

@@ -5,7 +5,7 @@
  *
  *   bits 0..15  kind id          bit 24  LEAF: cells hold no references (also set on free pages)
  *   bits 16..23 size class       bit 25  EVACUATE: cells are to be moved in this collection
- *   bits 32..63 span index       bit 26  LARGE
+ *   bits 32..63 span index       bit 26  LARGE     bit 27  BLOCK
  *
  * so that the tracer needs nothing else to go on; a free page has span index 0, which is no span. */
 #ifndef MIDDEN_ALLOC_SPACE_H
@@ -18,6 +18,7 @@
 #define PAGE_LEAF (UINT64_C(1) << 24)
 #define PAGE_EVACUATE (UINT64_C(1) << 25)
 #define PAGE_LARGE (UINT64_C(1) << 26)
+#define PAGE_BLOCK (UINT64_C(1) << 27) /* blocks: no objects, and no alloc bits */
 #define PAGE_FREE PAGE_LEAF
 
 struct space {

@@ -41,11 +41,21 @@ struct span {
   struct central *central;
   struct span *next, *previous; /* in the central's sequence; `next` also links unused descriptors */
   struct span *next_available, *previous_available; /* among the central's spans with free cells */
-  struct span *next_pinned;     /* among those with pins, during a collection */
-  struct span *next_touched;    /* among the space's spans allocated into since the last collection */
-  /* Compaction: where this span's first movable live cell goes. */
-  struct span *destination;
-  uint32_t destination_slot; /* in cells of `destination` that are not pinned */
+  union {
+    struct {                        /* objects */
+      struct span *next_pinned;     /* among those with pins, during a collection */
+      struct span *next_touched;    /* among the space's spans allocated into since the last collection */
+      struct span *destination;     /* compaction: where this span's first movable live cell goes */
+    };
+    struct {                        /* blocks: see blocks.h */
+      void *free_blocks;            /* given back, linked through their first words */
+      char *fresh, *fresh_end;      /* never handed out */
+    };
+  };
+  union {
+    uint32_t destination_slot; /* in cells of `destination` that are not pinned */
+    uint32_t offer_at;         /* blocks: available when no more than so many are used */
+  };
 };
 
 static inline bool span_is_large(const struct span *span) { return span->reciprocal == 0; }

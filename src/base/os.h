@@ -14,6 +14,9 @@ const midden_memory *mdn_os_memory(void);
 /* Bytes of memory of the machine. post: at least 64 MiB, also where it cannot be found out. */
 size_t mdn_os_physical_memory(void);
 
+/* Of the given range, whole pages of the system, the bytes that are in memory; 0 where it cannot be found out. */
+size_t mdn_os_resident(const void *address, size_t bytes);
+
 /* Nanoseconds of a clock that never goes back. */
 uint64_t mdn_os_clock(void);
 

@@ -57,6 +57,19 @@ size_t mdn_os_physical_memory(void) {
   return bytes < least ? least : bytes;
 }
 
+size_t mdn_os_resident(const void *address, size_t bytes) {
+  unsigned char pages[4096];
+  size_t page_size = (size_t)sysconf(_SC_PAGESIZE), resident = 0;
+  for (size_t done = 0; done < bytes;) {
+    size_t count = (bytes - done) / page_size;
+    if (count > sizeof pages) count = sizeof pages;
+    if (count == 0 || mincore((char *)(uintptr_t)address + done, count * page_size, pages) != 0) break;
+    for (size_t i = 0; i < count; i++) resident += pages[i] & 1 ? page_size : 0;
+    done += count * page_size;
+  }
+  return resident;
+}
+
 uint64_t mdn_os_clock(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);

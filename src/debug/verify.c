@@ -44,6 +44,7 @@ static void check_word(struct walk *walk, uintptr_t word, const void *slot) {
   if (!reference_offset(&core->form, false, core->space.base, core->space.extent, word, &offset)) return;
   uintptr_t address = core->space.base + offset;
   if (mdn_space_cell_at(&core->space, address) == address) return;
+  if (core->space.page_map[offset >> PAGE_SHIFT] & PAGE_BLOCK) return; /* no reference */
   if (walk->kind) {
     mdn_error(&walk->error, MIDDEN_CORRUPT, "the %s at %#zx holds at offset %zu the reference %#zx, which points to %s",
               walk->kind->name, (size_t)walk->cell, (size_t)((uintptr_t)slot - walk->cell), (size_t)word,
@@ -139,8 +140,38 @@ static size_t check_list(struct walk *walk, struct central *central) {
          central->kind, central->size_class);
   EXPECT(walk, central->span_count == spans, "the list of kind %u, class %u has %zu spans and counts %zu",
          central->kind, central->size_class, spans, central->span_count);
+  EXPECT(walk, central->pages == pages, "the list of kind %u, class %u has %zu pages and counts %zu", central->kind,
+         central->size_class, pages, central->pages);
   EXPECT(walk, central->used_bytes == used, "the list of kind %u, class %u has %zu bytes in use and counts %zu",
          central->kind, central->size_class, used, central->used_bytes);
+  return pages;
+}
+
+/* ---- blocks ---- */
+
+static size_t free_blocks(const struct span *span) {
+  size_t count = (size_t)(span->fresh_end - span->fresh) / span->cell_size;
+  for (const void *block = span->free_blocks; block; count++) block = *(void *const *)block;
+  return count;
+}
+
+static size_t check_block_list(struct walk *walk, size_t index) {
+  struct central *central = &walk->heap->core.blocks.classes[index];
+  size_t pages = 0, used = 0, counted = walk->heap->core.blocks.hot[index].used + walk->heap->core.blocks.hot[index].count;
+  for (struct span *span = central->first; span && !failed(walk); span = span->next) {
+    EXPECT(walk, span->central == central && span->state == SPAN_IN_USE, "the blocks at %#zx are in another's list",
+           (size_t)span->start);
+    check_page_map(walk, span);
+    if (!span_is_large(span)) {
+      EXPECT(walk, span->used + free_blocks(span) == span->cells, "of %u blocks at %#zx %u are used and %zu free",
+             span->cells, (size_t)span->start, span->used, free_blocks(span));
+    }
+    pages += span->page_count;
+    used += span->used;
+  }
+  EXPECT(walk, failed(walk) || (used == counted && pages == central->pages),
+         "blocks of class %u: %zu in %zu pages, and %zu in %zu are counted", central->size_class, used, pages,
+         counted, central->pages);
   return pages;
 }
 
@@ -168,6 +199,22 @@ static void check_pages(struct walk *walk, size_t pages_in_spans) {
          longest, pages->summary.tree[1].longest);
 }
 
+/* Whatever is known by address is there. `says`: what a table says of a cell. */
+static void check_addresses(struct walk *walk, const struct address_table *table, const char *says) {
+  for (size_t i = 0; i < table->capacity; i++) {
+    uintptr_t cell = table->entries[i].address;
+    EXPECT(walk, !cell || mdn_space_cell_at(&walk->core->space, cell) == cell, "%s %#zx, which is %s", says,
+           (size_t)cell, fault_of(walk->core, cell));
+  }
+}
+
+static void check_side_tables(struct walk *walk) {
+  const struct core *core = walk->core;
+  check_addresses(walk, &core->pins, "the host has pinned");
+  check_addresses(walk, &core->identities.table, "there is an identity hash for");
+  check_addresses(walk, &core->externals.table, "external memory is counted for");
+}
+
 static midden_status walk_heap(midden_heap *heap, midden_error *error) {
   struct walk walk = {
       .visitor = {verify_edge, verify_pinned, verify_range, verify_ambiguous, verify_weak, verify_ephemeron},
@@ -177,7 +224,9 @@ static midden_status walk_heap(midden_heap *heap, midden_error *error) {
   for (struct central *central = heap->core.active; central; central = central->next_active) {
     pages += check_list(&walk, central);
   }
+  for (size_t i = 0; i < SIZE_CLASS_CURSORS; i++) pages += check_block_list(&walk, i);
   check_pages(&walk, pages);
+  check_side_tables(&walk);
   mdn_core_visit_precise(&heap->core, &walk.visitor);
   mdn_core_visit_others(&heap->core, &walk.visitor);
   if (!failed(&walk)) mdn_barriers_check(&heap->core, &walk.error);

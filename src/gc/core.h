@@ -4,9 +4,12 @@
 
 #include "gc/ephemeron.h"
 #include "gc/finalizers.h"
+#include "base/address_table.h"
+#include "alloc/blocks.h"
 #include "gc/kinds.h"
 #include "gc/phases.h"
 #include "gc/reference.h"
+#include "gc/side.h"
 #include "gc/tracer.h"
 #include "gc/weak.h"
 #include "midden/statistics.h"
@@ -17,6 +20,12 @@
 struct core;
 struct scavenger;
 
+/* Pins that end with a scope: a stack of cells, each pinned once for its entry. */
+struct scoped_pins {
+  uintptr_t *cells;
+  size_t count, capacity;
+};
+
 /* A mutator: the part that inlined code reads comes last, with its cursors. */
 struct mutator {
   struct mutator *next;
@@ -24,6 +33,7 @@ struct mutator {
   struct core *core;
   struct handles handles;
   struct stacks stacks;
+  struct scoped_pins scoped_pins;
   midden_status last_status;
   size_t bytes, reserved_bytes; /* committed, and reserved */
   midden_mutator face;
@@ -39,6 +49,8 @@ struct core_figures {
   uint64_t weak_cleared, weak_kept, ephemerons_visited, ephemerons_cleared, ephemeron_iterations;
   uint64_t finalizers_queued, finalizers_run, finalizer_cycles, on_free_calls;
   size_t live_objects, live_bytes; /* after the last collection */
+  uint64_t side_entries;           /* of side tables, looked at */
+  size_t pinned_objects, pinned_span_bytes; /* in the last collection: whatever pinned them */
 };
 
 /* Old objects stored into since the last collection; see remembered.h. */
@@ -51,6 +63,7 @@ struct remembered {
 struct core {
   struct arena arena;
   struct space space;
+  struct block_store blocks;
   struct kind_table kinds;
   struct central *active;    /* lists that ever had a span */
   struct root_registry registry;
@@ -68,6 +81,13 @@ struct core {
   struct ephemerons ephemerons;
   struct finalizers finalizers;
   struct phases phases;
+  struct address_table pins; /* by the host, until it unpins: how often; see pins.h */
+  struct side_table identities; /* an object's hash */
+  struct side_table externals;  /* bytes outside the heap that an object keeps */
+  size_t external_bytes;     /* all of them, with or without an object */
+  uint64_t external_unowned; /* of these, those without one */
+  uint64_t identity_random;  /* where the next hash comes from */
+  uint64_t moved_epoch;      /* collections that moved something */
   struct span *pinned;       /* spans with pins, during a collection */
   struct core_figures figures;
 };

@@ -87,4 +87,5 @@ void mdn_fixer_fix_roots(struct fixer *fixer) {
   for (size_t i = 0; i < fixer->count; i++) *fixer->fixes[i].slot = fixer->fixes[i].word;
   fixer->count = 0;
   fixer->roots = false;
+  mdn_side_move(fixer->core, fixer->forward);
 }

@@ -62,7 +62,7 @@ ALWAYS_INLINE void fix_object(struct fixer *fixer, const struct kind *kind, uint
   }
 }
 
-/* Fixes the precise roots. */
+/* Fixes the precise roots, and the side tables. */
 void mdn_fixer_fix_roots(struct fixer *fixer);
 
 #endif

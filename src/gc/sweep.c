@@ -94,7 +94,18 @@ static void sweep_all(struct core *core, uintptr_t poison) {
   }
 }
 
+/* What pinning has cost in this collection: the spans that could not be emptied. */
+static void count_pins(struct core *core) {
+  struct core_figures *figures = &core->figures;
+  figures->pinned_objects = figures->pinned_span_bytes = 0;
+  for (const struct span *span = core->pinned; span; span = span->next_pinned) {
+    figures->pinned_objects += span->pinned;
+    figures->pinned_span_bytes += (size_t)span->page_count << PAGE_SHIFT;
+  }
+}
+
 void mdn_sweep(struct core *core, uintptr_t poison, bool minor) {
+  count_pins(core);
   if (minor) {
     sweep_touched(core, poison);
   } else {

@@ -6,6 +6,7 @@
 #include "base/assertion.h"
 #include "gc/core.h"
 #include "gc/layout.h"
+#include "gc/pins.h"
 #include "gc/remembered.h"
 
 #define STACK_LEAST ((size_t)512) /* entries: a page, taken when the heap is opened */
@@ -278,7 +279,7 @@ void mdn_tracer_pin_only(struct tracer *tracer, uintptr_t cell) {
   }
 }
 
-static void pin_cell(struct tracer *tracer, uintptr_t cell) {
+void mdn_tracer_pin_cell(struct tracer *tracer, uintptr_t cell) {
   mdn_tracer_pin_only(tracer, cell);
   mdn_tracer_mark_cell(tracer, cell);
 }
@@ -293,10 +294,10 @@ static bool walked(const struct kind *kind) { return !kind->fixed_size || kind->
 static void pin_address(struct tracer *tracer, uintptr_t address) {
   struct space *space = &tracer->core->space;
   uintptr_t cell = mdn_space_cell_at(space, address);
-  if (cell) pin_cell(tracer, cell);
+  if (cell) mdn_tracer_pin_cell(tracer, cell);
   if (cell && cell != address) return;
   uintptr_t before = mdn_space_cell_at(space, address - 1);
-  if (before && (!cell || walked(&tracer->kinds[(uint16_t)space_page_entry(space, before)]))) pin_cell(tracer, before);
+  if (before && (!cell || walked(&tracer->kinds[(uint16_t)space_page_entry(space, before)]))) mdn_tracer_pin_cell(tracer, before);
 }
 
 void mdn_tracer_pin_word(struct tracer *tracer, uintptr_t word) {
@@ -313,7 +314,7 @@ void mdn_tracer_pin_reference(struct tracer *tracer, uintptr_t word) {
   size_t offset;
   if (!reference_offset(&tracer->form, false, tracer->base, tracer->extent, word, &offset)) return;
   uintptr_t cell = mdn_space_cell_at(&tracer->core->space, tracer->base + offset);
-  if (cell) pin_cell(tracer, cell);
+  if (cell) mdn_tracer_pin_cell(tracer, cell);
 }
 
 __attribute__((no_sanitize("address"))) void mdn_tracer_pin_words(struct tracer *tracer, const midden_word *first,
@@ -381,6 +382,7 @@ void mdn_tracer_begin(const struct collection *collection) {
     mdn_remembered_clear(core);
     clear_marks(core);
   }
+  mdn_pins_mark(core);
 }
 
 static void mark_remembered(struct core *core) {

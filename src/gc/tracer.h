@@ -56,8 +56,8 @@ struct tracer {
 
 struct collection;
 
-/* Readies the tracer for a collection: no pins, an empty stack, and no marks, but for a minor collection
- * those of the old objects. */
+/* Readies the tracer for a collection: no marks, but for a minor collection those of the old objects; then
+ * marks and pins, and nothing else, what the host has pinned. */
 void mdn_tracer_begin(const struct collection *collection);
 
 /* Marks what the roots reach, and in a minor collection the remembered set too. Ambiguous roots pin what
@@ -72,8 +72,9 @@ void mdn_tracer_mark_cell(struct tracer *tracer, uintptr_t cell);
 
 /* Pins a cell, and does not mark it. */
 void mdn_tracer_pin_only(struct tracer *tracer, uintptr_t cell);
-
-/* Pins, marks and has scanned the cells that an ambiguous word may mean. */
+/* Pins, marks and has scanned a cell. */
+void mdn_tracer_pin_cell(struct tracer *tracer, uintptr_t cell);
+/* The same for the cells that an ambiguous word may mean. */
 void mdn_tracer_pin_word(struct tracer *tracer, uintptr_t word);
 /* The same for a word that is said to be a reference. */
 void mdn_tracer_pin_reference(struct tracer *tracer, uintptr_t word);

@@ -111,6 +111,7 @@ void mdn_weak_process(struct core *core, bool minor, midden_visitor *visitor, vo
   settle_notes(core, MIDDEN_WEAK_LONG);
   mdn_ephemerons_clear(core);
   for (size_t i = 0; i < 2; i++) mdn_table_clear(&weak->notes[i], core->space.memory);
+  mdn_side_update(core, minor);
   mdn_phases_run(core, MIDDEN_SWEEPING_BEGINS);
 }
 

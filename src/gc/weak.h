@@ -72,10 +72,11 @@ static inline uintptr_t weak_word_of(const struct reference_form *form, uintptr_
   return cell + bits_lowest(form->low_tags) + form->high_match;
 }
 
-/* The cell that a word refers to; 0 if it is no reference. */
+/* The cell that a word refers to; 0 if it is no reference. Nothing refers to a block, which is no object. */
 static inline uintptr_t weak_cell(const struct reference_form *form, const struct space *space, uintptr_t word) {
   size_t offset;
-  return reference_offset(form, false, space->base, space->extent, word, &offset) ? space->base + offset : 0;
+  if (!reference_offset(form, false, space->base, space->extent, word, &offset)) return 0;
+  return space->page_map[offset >> PAGE_SHIFT] & PAGE_BLOCK ? 0 : space->base + offset;
 }
 
 #endif

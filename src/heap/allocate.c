@@ -20,19 +20,13 @@ static void collect_if_due(midden_heap *heap) {
   }
 }
 
-/* What `attempt` takes, with the emergency collections that memory may need. */
-typedef bool (*taking_function)(struct mutator *mutator, struct central *central, size_t size, void *taken);
-
-static bool take_or_collect(struct mutator *mutator, struct central *central, size_t size, taking_function take,
-                            void *taken) {
-  midden_heap *heap = mutator->heap;
-  if (take(mutator, central, size, taken)) return true;
-  if (mdn_heap_collect(heap, CAUSE_EMERGENCY, false) != MIDDEN_UNSUPPORTED) {
-    if (take(mutator, central, size, taken)) return true;
-    if (mdn_heap_collect_last_resort(heap) != MIDDEN_UNSUPPORTED && take(mutator, central, size, taken)) return true;
+void mdn_collect_if_due(midden_heap *heap, size_t size) {
+  collect_if_due(heap);
+  /* What is large counts before it is made: it may be what reaches the threshold. */
+  if (heap->pacing.allocated + size > heap->pacing.threshold && heap->pacing.allocated > heap->pacing.threshold / 2 &&
+      heap->collector->collect) {
+    mdn_heap_collect(heap, CAUSE_PACING, mdn_pacing_minor(heap, CAUSE_PACING));
   }
-  mutator->last_status = MIDDEN_NO_MEMORY;
-  return false;
 }
 
 /* What is handed out at a time is zeroed at a time: more than this would push itself out of the first-level cache. */
@@ -69,12 +63,14 @@ static void *borrow_cell(struct mutator *mutator, struct central *central, size_
 static void *refill(struct mutator *mutator, struct central *central, midden_cursor *cursor) {
   midden_heap *heap = mutator->heap;
   struct run run;
-  if (!take_run(mutator, central, 0, &run)) {
-    void *cell = borrow_cell(mutator, central, 2 * (size_t)central->cell_size);
+  bool exceeded = heap->share.exceeded;
+  /* Tried here first, where it is inlined. */
+  if (exceeded || !take_run(mutator, central, 0, &run)) {
+    void *cell = exceeded ? NULL : borrow_cell(mutator, central, 2 * (size_t)central->cell_size);
     if (cell) return cell;
     midden_status before = mutator->last_status;
-    if (!take_or_collect(mutator, central, 0, take_run, &run)) {
-      cell = borrow_cell(mutator, central, SIZE_CLASS_LARGEST);
+    if (!mdn_take_or_collect(mutator, central, 0, take_run, &run)) {
+      cell = heap->share.exceeded ? NULL : borrow_cell(mutator, central, SIZE_CLASS_LARGEST);
       if (cell) mutator->last_status = before;
       return cell;
     }
@@ -111,14 +107,9 @@ static bool take_large(struct mutator *mutator, struct central *central, size_t 
 static void *allocate_large(struct mutator *mutator, struct central *central, size_t size) {
   midden_heap *heap = mutator->heap;
   if (size > heap->config.heap_limit) return fail(mutator, MIDDEN_NO_MEMORY);
-  collect_if_due(heap);
-  /* A large object counts before it is made: it may be what reaches the threshold. */
-  if (heap->pacing.allocated + size > heap->pacing.threshold && heap->pacing.allocated > heap->pacing.threshold / 2 &&
-      heap->collector->collect) {
-    mdn_heap_collect(heap, CAUSE_PACING, mdn_pacing_minor(heap, CAUSE_PACING));
-  }
+  mdn_collect_if_due(heap, size);
   struct span *span;
-  if (!take_or_collect(mutator, central, size, take_large, &span)) return NULL;
+  if (!mdn_take_or_collect(mutator, central, size, take_large, &span)) return NULL;
   core_activate(&heap->core, central);
   heap->figures.refills++;
   heap->figures.page_heap_refills++;
@@ -132,7 +123,7 @@ static void *allocate_large(struct mutator *mutator, struct central *central, si
 static const struct kind *enter(midden_mutator *face, unsigned kind_id, unsigned cursor) {
   struct mutator *mutator = mutator_of(face);
   midden_heap *heap = mutator->heap;
-  if (mutator_enter(face) != MIDDEN_OK) {
+  if (mutator_enter(face) != MIDDEN_OK || heap->in_callback) {
     mutator->last_status = MIDDEN_MISUSE;
     return NULL;
   }

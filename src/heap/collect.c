@@ -91,6 +91,14 @@ static bool stacks_covered(const struct core *core, const char *stack_pointer) {
   return true;
 }
 
+/* Addresses have changed: whoever has hashed one must know. */
+static void count_epoch(struct core *core) {
+  core->moved_epoch++;
+  for (struct mutator *mutator = core->mutators; mutator; mutator = mutator->next) {
+    mutator->face.moved_epoch = core->moved_epoch;
+  }
+}
+
 static midden_status run_hook(midden_heap *heap, collection_hook hook) {
   return hook ? hook(heap) : MIDDEN_OK;
 }
@@ -118,7 +126,10 @@ static __attribute__((noinline)) void collect_with_registers(void *context, cons
   size_t before = heap->log ? used_bytes(core) : 0;
   uint64_t pinned_before = core->figures.objects_pinned, cycles_before = core->figures.finalizer_cycles;
   core->space.now = mdn_os_clock();
+  uint64_t moved_before = core->figures.objects_moved;
   attempt->collector->collect(&collection);
+  if (core->figures.objects_moved != moved_before) count_epoch(core);
+  mdn_external_charge(heap);
   uint64_t end = mdn_os_clock();
   uint64_t pause_ns = end - core->space.now;
   if (end > RETURN_DELAY_NS) mdn_space_return(&core->space, end - RETURN_DELAY_NS, !attempt->minor);
@@ -143,14 +154,15 @@ static midden_status collect_with(midden_heap *heap, const struct collector *col
 }
 
 static size_t free_bytes(const midden_heap *heap) {
-  const struct page_heap *pages = &heap->core.space.pages;
-  return (pages->limit_pages - pages->used_pages) << PAGE_SHIFT;
+  return page_heap_room(&heap->core.space.pages) << PAGE_SHIFT;
 }
 
 /* Whether survivors that were left in place, for want of room to copy them, keep half of the pages that
  * should be free. Collecting in the same way again would free little each time. */
 static bool is_shredded(const midden_heap *heap) {
-  size_t limit = heap->config.heap_limit, live = heap->core.figures.live_bytes;
+  size_t blocks, bytes, pages, live = heap->core.figures.live_bytes;
+  mdn_blocks_count(&heap->core.blocks, &blocks, &bytes, &pages);
+  size_t limit = (page_heap_limit(&heap->core.space.pages) << PAGE_SHIFT) - (pages << PAGE_SHIFT);
   return heap->core.no_room && live < limit && free_bytes(heap) < (limit - live) / 2;
 }
 
@@ -168,6 +180,9 @@ midden_status mdn_heap_collect(midden_heap *heap, enum cause cause, bool minor) 
   const struct collector *collector = choose(heap);
   midden_status status = collect_with(heap, collector, cause, false);
   if (collector == heap->collector) heap->shredded = is_shredded(heap);
+  if (status != MIDDEN_OK) return status;
+  if (cause == CAUSE_PACING || cause == CAUSE_EMERGENCY) mdn_share_count(heap);
+  mdn_pressure_after_collection(heap);
   return status;
 }
 
@@ -177,7 +192,7 @@ midden_status mdn_heap_collect_last_resort(midden_heap *heap) {
 }
 
 midden_status midden_collect(midden_mutator *face, midden_collection collection) {
-  if (mutator_enter(face) != MIDDEN_OK) return MIDDEN_MISUSE;
+  if (mutator_enter(face) != MIDDEN_OK || mutator_of(face)->heap->in_callback) return MIDDEN_MISUSE;
   midden_heap *heap = mutator_of(face)->heap;
   if ((unsigned)collection > MIDDEN_FULL) return MIDDEN_BAD_ARGUMENT;
   return mdn_heap_collect(heap, CAUSE_REQUEST, collection == MIDDEN_MINOR);

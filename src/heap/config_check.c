@@ -52,6 +52,9 @@ midden_status mdn_config_check(const midden_config *config, midden_error *error)
   if (config->heap_limit && config->heap_limit < 8 * PAGE_BYTES) {
     return mdn_error(error, MIDDEN_BAD_ARGUMENT, "heap-limit is %zu bytes; it must be at least 64K", config->heap_limit);
   }
+  if (config->collect_share > 99) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "collect-share is %u percent; it must be at most 99", config->collect_share);
+  }
   midden_status status = check_enumerations(config, error);
   if (status != MIDDEN_OK) return status;
   bool collects = collector->capabilities & COLLECTOR_COLLECTS;

@@ -10,6 +10,8 @@
 #include "midden/config.h"
 #include "midden/heap.h"
 
+#define SHARE_WINDOW 8 /* full collections over which the share of time is taken */
+
 #define HEAP_SIGNATURE ((uintptr_t)0x6d696464656e4850)    /* "middenHP" */
 #define MUTATOR_SIGNATURE ((uintptr_t)0x6d696464656e4d55) /* "middenMU" */
 
@@ -29,6 +31,13 @@ struct pacing {
   double collection_rate; /* smoothed, live bytes per second of pause */
 };
 
+/* The share of time spent collecting, over the last full collections. */
+struct collecting_share {
+  uint64_t at[SHARE_WINDOW], pauses[SHARE_WINDOW]; /* the clock, and all pauses so far, at their ends */
+  unsigned count;
+  bool exceeded;
+};
+
 /* What stress= needs. */
 struct stress_state {
   uint64_t count;  /* allocations since the last stress collection */
@@ -46,6 +55,8 @@ struct heap_figures {
   uint64_t collections, emergency_collections, stress_collections, requested_collections;
   uint64_t total_pause_ns, longest_pause_ns, last_pause_ns;
   uint64_t verifications;
+  uint64_t collector_switches;
+  uint64_t pressure_calls, share_refusals;
   double fragmentation;
 };
 
@@ -62,8 +73,11 @@ struct midden_heap {
   struct mutator *detached; /* their memory, kept so that a use of one is noticed */
   bool collecting;
   bool closing;
+  bool in_callback; /* of the host's, for pressure or a walk: nothing may be allocated, collected, detached or closed */
   bool shredded; /* a moving collector found no room, and what it left in place keeps half of what should be free */
+  uint64_t opened_at; /* the clock */
   struct pacing pacing;
+  struct collecting_share share;
   struct stress_state stress;
   struct heap_figures figures;
   collection_hook before_collection, after_collection;
@@ -99,6 +113,8 @@ void mdn_finalizers_run_all(midden_heap *heap);
 /* Pacing. */
 void mdn_pacing_open(midden_heap *heap);
 void mdn_pacing_after(midden_heap *heap, bool minor, uint64_t pause_ns);
+/* Forgets what was learnt of a collector that has been replaced. */
+void mdn_pacing_switched(midden_heap *heap);
 /* Whether a collection for this cause had better be a minor one. */
 bool mdn_pacing_minor(const midden_heap *heap, enum cause cause);
 /* Whether stress= wants a collection at this allocation; counts the allocation. */
@@ -106,6 +122,26 @@ bool mdn_stress_due(midden_heap *heap);
 
 /* Options: checks what parsing cannot. */
 midden_status mdn_config_check(const midden_config *config, midden_error *error);
+
+/* External memory: takes what is counted now off the limit of pages. */
+void mdn_external_charge(midden_heap *heap);
+/* Called when an object that kept some dies. */
+void mdn_external_dropped(struct core *core, uint64_t bytes);
+
+/* Asks the host to drop what it can spare. post: whether it says that it has. */
+bool mdn_pressure(midden_heap *heap, midden_pressure pressure, size_t bytes);
+/* After a full collection: where more lives than the soft limit. */
+void mdn_pressure_after_collection(midden_heap *heap);
+/* Counts a full collection that the heap wanted itself. */
+void mdn_share_count(midden_heap *heap);
+
+/* Collects as `take` failing wants it, until it succeeds or nothing helps: then the mutator's status is NO_MEMORY.
+ * `take` is called with what else is given. */
+typedef bool (*taking_function)(struct mutator *mutator, struct central *central, size_t size, void *taken);
+bool mdn_take_or_collect(struct mutator *mutator, struct central *central, size_t size, taking_function take,
+                         void *taken);
+/* Collections that are due before `size` bytes beyond the ordinary are handed out. */
+void mdn_collect_if_due(midden_heap *heap, size_t size);
 
 /* One line to the report function, the log, or if `always` and both are off, to stderr. */
 __attribute__((format(printf, 3, 4))) void mdn_heap_report(midden_heap *heap, bool always, const char *format, ...);

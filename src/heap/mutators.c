@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/os.h"
+#include "gc/pins.h"
 #include "heap/heap.h"
 
 bool mdn_mutator_commit(struct mutator *mutator, const midden_memory *memory, size_t cursors) {
@@ -53,6 +54,7 @@ static void retire_mutator(struct mutator *mutator) {
   midden_heap *heap = mutator->heap;
   mutator->face.signature = 0;
   mdn_handles_release(&mutator->handles, &heap->core.arena);
+  mdn_pins_release(&heap->core, &mutator->scoped_pins);
   mdn_stacks_release(&mutator->stacks, &heap->core.arena);
   mutator->next = heap->detached;
   heap->detached = mutator;
@@ -75,6 +77,7 @@ midden_mutator *midden_attach(midden_heap *heap, const void *stack_bottom, midde
   mutator->face.signature = MUTATOR_SIGNATURE;
   mutator->face.base = core->space.base;
   mutator->face.page_map = core->space.page_map;
+  mutator->face.moved_epoch = core->moved_epoch;
   mutator->face.old = core->generational ? core->space.mark_bits : NULL;
   if (core->conservative && !mdn_stacks_attach(&mutator->stacks, stack_bottom)) {
     retire_mutator(mutator);
@@ -95,7 +98,7 @@ static struct mutator **find_mutator(struct core *core, struct mutator *mutator)
 }
 
 midden_status midden_detach(midden_mutator *face) {
-  if (mutator_enter(face) != MIDDEN_OK) return MIDDEN_MISUSE;
+  if (mutator_enter(face) != MIDDEN_OK || mutator_of(face)->heap->in_callback) return MIDDEN_MISUSE;
   struct mutator *mutator = mutator_of(face);
   midden_heap *heap = mutator->heap;
   struct mutator **link = find_mutator(&heap->core, mutator);

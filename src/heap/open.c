@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/os.h"
+#include "base/os_limits.h"
 #include "debug/hooks.h"
 #include "gc/free_hooks.h"
 #include "heap/heap.h"
@@ -16,8 +17,7 @@
 static midden_status open_space(midden_heap *heap, midden_error *error) {
   midden_config *config = &heap->config;
   bool automatic = config->heap_limit == 0;
-  size_t physical = mdn_os_physical_memory();
-  size_t limit = automatic ? size_minimum(physical, LIMIT_MOST) : round_up(config->heap_limit, PAGE_BYTES);
+  size_t limit = automatic ? size_minimum(mdn_os_automatic_limit(), LIMIT_MOST) : round_up(config->heap_limit, PAGE_BYTES);
   if (config->heap_limit > LIMIT_MOST) {
     return mdn_error(error, MIDDEN_BAD_ARGUMENT, "heap-limit is %zu bytes; a heap holds at most 8 TiB",
                      config->heap_limit);
@@ -92,6 +92,8 @@ midden_status midden_heap_open(const midden_config *config, midden_heap **result
   core->generational = config->generational;
   core->tracer.core = core;
   core->weak.cleared = config->cleared;
+  mdn_blocks_open(&core->blocks);
+  core->externals.dropped = mdn_external_dropped;
   status = open_space(heap, error);
   if (status == MIDDEN_OK && !mdn_mark_stack_grow(&core->tracer)) {
     /* Taken now: a first collection that finds no memory for one would rescan for each object of a list. */
@@ -103,6 +105,7 @@ midden_status midden_heap_open(const midden_config *config, midden_heap **result
     return status;
   }
   mdn_debug_install(heap);
+  heap->opened_at = mdn_os_clock();
   mdn_pacing_open(heap);
   heap->signature = HEAP_SIGNATURE;
   *result = heap;
@@ -113,7 +116,7 @@ midden_status midden_heap_close(midden_heap *heap) {
   if (!heap) return MIDDEN_OK;
   midden_status status = heap_enter(heap);
   if (status != MIDDEN_OK) return status;
-  if (heap->closing) return MIDDEN_MISUSE;
+  if (heap->closing || heap->in_callback) return MIDDEN_MISUSE;
   heap->closing = true;
   if (heap->config.run_finalizers) mdn_finalizers_run_all(heap);
   mdn_heap_flush(heap);

@@ -8,6 +8,8 @@
 /* Near the limit a collection comes after at least this many bytes, so that a heap which is almost full
  * slows down but does not collect at every refill; refills that fail collect anyway. */
 #define THRESHOLD_LEAST ((size_t)64 << 10)
+/* Beyond the soft limit a collection comes after at least this part of it, so that the heap goes on working. */
+#define SOFT_LEAST_SHARE 16
 #define SMOOTHING 0.5 /* of the rates, as in MemBalancer */
 #define STRESS_MEAN 64
 #define STRESS_FULL 4 /* generational: one in so many stress collections is full */
@@ -28,12 +30,20 @@ static size_t initial(const midden_heap *heap) {
 void mdn_pacing_open(midden_heap *heap) {
   struct pacing *pacing = &heap->pacing;
   size_t limit = heap->config.heap_limit;
-  pacing->threshold = heap->config.growth == MIDDEN_GROWTH_FIXED ? limit : initial(heap);
+  if (heap->config.soft_limit) limit = size_minimum(limit, heap->config.soft_limit);
+  pacing->threshold = heap->config.growth == MIDDEN_GROWTH_FIXED ? limit : size_minimum(initial(heap), limit);
   pacing->full_threshold = pacing->threshold;
   pacing->nursery = heap->config.nursery ? heap->config.nursery : NURSERY_LEAST;
   if (heap->core.generational) pacing->threshold = size_minimum(pacing->nursery, pacing->threshold);
   pacing->mutator_since = mdn_os_clock();
   heap->stress.random = heap->config.stress_value;
+}
+
+/* What lives: objects, what they keep outside, and the pages of blocks. */
+static size_t live_total(const midden_heap *heap) {
+  size_t blocks, bytes, pages;
+  mdn_blocks_count(&heap->core.blocks, &blocks, &bytes, &pages);
+  return heap->core.figures.live_bytes + heap->core.external_bytes + (pages << PAGE_SHIFT);
 }
 
 static double smooth(double old, double sample) {
@@ -56,11 +66,18 @@ static double wanted_growth(const midden_heap *heap, double live) {
   }
 }
 
+/* Bytes until the hard limit, or the soft one. */
+static size_t until_limits(const midden_heap *heap) {
+  size_t limit = heap->config.heap_limit, soft = heap->config.soft_limit, used = live_total(heap);
+  size_t free = limit > used ? limit - used : 0;
+  if (soft) free = size_minimum(free, size_maximum(soft > used ? soft - used : 0, soft / SOFT_LEAST_SHARE));
+  return free;
+}
+
 /* What the limit leaves. A copying collector needs room for the copies too, as far as there is any;
  * without, it marks in place. */
-static size_t room(const midden_heap *heap, size_t live) {
-  size_t limit = heap->config.heap_limit;
-  size_t free = limit > live ? limit - live : 0;
+static size_t room(const midden_heap *heap) {
+  size_t limit = heap->config.heap_limit, live = heap->core.figures.live_bytes, free = until_limits(heap);
   bool copies = heap->collector->capabilities & COLLECTOR_NEEDS_ROOM;
   if (copies && heap->config.growth != MIDDEN_GROWTH_FIXED && free > live + limit / 8) free -= live;
   return free;
@@ -69,7 +86,7 @@ static size_t room(const midden_heap *heap, size_t live) {
 bool mdn_pacing_minor(const midden_heap *heap, enum cause cause) {
   if (!heap->core.generational) return false;
   if (cause == CAUSE_STRESS) return heap->figures.stress_collections % STRESS_FULL != STRESS_FULL - 1;
-  return heap->pacing.minors_off == 0 && heap->core.figures.live_bytes < heap->pacing.full_threshold;
+  return heap->pacing.minors_off == 0 && live_total(heap) < heap->pacing.full_threshold;
 }
 
 /* Generational: the bytes until the next collection. Where the host leaves it to the heap, it starts at what
@@ -92,9 +109,8 @@ static void adapt_nursery(midden_heap *heap, bool minor) {
 
 /* What follows from a full collection's live size. */
 static size_t full_growth(midden_heap *heap) {
-  size_t live = heap->core.figures.live_bytes;
-  double wanted = wanted_growth(heap, (double)live);
-  size_t most = room(heap, live);
+  double wanted = wanted_growth(heap, (double)live_total(heap));
+  size_t most = room(heap);
   size_t threshold = wanted < (double)most ? (size_t)wanted : most;
   threshold = size_maximum(threshold, size_minimum(initial(heap), most));
   return size_maximum(threshold, THRESHOLD_LEAST);
@@ -126,7 +142,7 @@ void mdn_pacing_after(midden_heap *heap, bool minor, uint64_t pause_ns) {
   if (!minor) {
     pacing->collection_rate = smooth(pacing->collection_rate, live * 1e9 / (double)(pause_ns + 1));
     pacing->threshold = full_growth(heap);
-    pacing->full_threshold = heap->core.figures.live_bytes + pacing->threshold;
+    pacing->full_threshold = live_total(heap) + pacing->threshold;
   }
   if (heap->core.generational) {
     weigh_minors(heap, minor, pause_ns);
@@ -135,12 +151,20 @@ void mdn_pacing_after(midden_heap *heap, bool minor, uint64_t pause_ns) {
   if (heap->core.generational && pacing->minors_off == 0) {
     /* The full collection is made when a minor one has found the old space grown, so there must be room
      * for the nursery until then. */
-    size_t limit = heap->config.heap_limit, used = heap->core.figures.live_bytes;
-    size_t free = limit > used ? limit - used : 0;
-    pacing->threshold = size_maximum(size_minimum(pacing->nursery, free), THRESHOLD_LEAST);
+    pacing->threshold = size_maximum(size_minimum(pacing->nursery, until_limits(heap)), THRESHOLD_LEAST);
   }
   pacing->allocated = 0;
   pacing->mutator_since = now;
+}
+
+void mdn_pacing_switched(midden_heap *heap) {
+  struct pacing *pacing = &heap->pacing;
+  pacing->minor_cost = pacing->full_cost = pacing->collection_rate = 0;
+  pacing->minors_off = 0;
+  if (heap->figures.collections == 0) return; /* the first threshold is every collector's */
+  size_t threshold = full_growth(heap);
+  pacing->full_threshold = live_total(heap) + threshold;
+  if (!heap->core.generational) pacing->threshold = threshold;
 }
 
 bool mdn_stress_due(midden_heap *heap) {

@@ -1,4 +1,5 @@
 /* Registering roots: the public calls, over src/roots. */
+#include "gc/pins.h"
 #include "heap/heap.h"
 
 static midden_status add_root(midden_heap *heap, struct root root) {
@@ -33,7 +34,12 @@ midden_status midden_root_scanner_remove(midden_heap *heap, midden_scan_function
   return mdn_registry_remove_scanner(&heap->core.registry, scan, context);
 }
 
-midden_scope midden_scope_open(midden_mutator *mutator) { return mdn_handles_open(&mutator_of(mutator)->handles); }
+midden_scope midden_scope_open(midden_mutator *face) {
+  const struct mutator *mutator = mutator_of(face);
+  midden_scope scope = mdn_handles_open(&mutator->handles);
+  scope.pins = mutator->scoped_pins.count;
+  return scope;
+}
 
 midden_handle midden_handle_new(midden_mutator *face, const void *reference) {
   struct mutator *mutator = mutator_of(face);
@@ -41,8 +47,11 @@ midden_handle midden_handle_new(midden_mutator *face, const void *reference) {
   return mdn_handles_new(&mutator->handles, &mutator->core->arena, (uintptr_t)reference);
 }
 
-void midden_scope_close(midden_mutator *mutator, midden_scope scope) {
-  if (mutator_enter(mutator) == MIDDEN_OK) mdn_handles_close(&mutator_of(mutator)->handles, scope);
+void midden_scope_close(midden_mutator *face, midden_scope scope) {
+  struct mutator *mutator = mutator_of(face);
+  if (mutator_enter(face) != MIDDEN_OK) return;
+  mdn_handles_close(&mutator->handles, scope);
+  mdn_pins_close(mutator->core, &mutator->scoped_pins, scope.pins);
 }
 
 midden_mark midden_mark_save(midden_mutator *mutator) {

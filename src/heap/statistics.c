@@ -55,11 +55,19 @@ void midden_statistics_read(midden_heap *heap, midden_statistics *result) {
       .limit_bytes = heap->config.heap_limit,
       .live_objects = core->figures.live_objects,
       .live_bytes = core->figures.live_bytes,
+      .pinned_objects = core->figures.pinned_objects,
+      .pinned_span_bytes = core->figures.pinned_span_bytes,
+      .external_bytes = core->external_bytes,
+      .identities = core->identities.table.count,
+      .host_pins = core->pins.count,
       .fragmentation = figures->fragmentation,
       .collections = figures->collections,
       .minor_collections = figures->minor_collections,
       .objects_remembered = core->figures.objects_remembered,
+      .side_entries = core->figures.side_entries,
       .emergency_collections = figures->emergency_collections,
+      .pressure_calls = figures->pressure_calls,
+      .share_refusals = figures->share_refusals,
       .stress_collections = figures->stress_collections,
       .requested_collections = figures->requested_collections,
       .objects_moved = core->figures.objects_moved,
@@ -81,6 +89,7 @@ void midden_statistics_read(midden_heap *heap, midden_statistics *result) {
       .total_pause_ns = figures->total_pause_ns,
       .longest_pause_ns = figures->longest_pause_ns,
       .last_pause_ns = figures->last_pause_ns,
+      .collector_switches = figures->collector_switches,
       .verifications = figures->verifications,
       .pages_returned = pages->returned_pages,
   };
@@ -88,6 +97,9 @@ void midden_statistics_read(midden_heap *heap, midden_statistics *result) {
   for (const struct mutator *mutator = core->mutators; mutator; mutator = mutator->next) {
     statistics.requested_bytes += mutator->face.requested;
   }
+  size_t block_pages;
+  mdn_blocks_count(&core->blocks, &statistics.blocks, &statistics.block_bytes, &block_pages);
+  statistics.block_span_bytes = block_pages << PAGE_SHIFT;
   read_lists(core, &statistics);
   statistics.peak_committed_bytes = (pages->peak_pages << PAGE_SHIFT) + statistics.metadata_bytes;
   if (statistics.allocated_bytes > 0) {
@@ -99,5 +111,6 @@ void midden_statistics_read(midden_heap *heap, midden_statistics *result) {
 
 size_t midden_trim(midden_heap *heap) {
   if (heap_enter(heap) != MIDDEN_OK) return 0;
+  mdn_blocks_trim(&heap->core.space, &heap->core.blocks);
   return mdn_space_return(&heap->core.space, UINT64_MAX, true) << PAGE_SHIFT;
 }

@@ -3,7 +3,7 @@
 
 midden_scope mdn_handles_open(const struct handles *handles) {
   const struct handle_block *block = handles->newest;
-  return (midden_scope){handles->newest, block ? block->used : 0};
+  return (midden_scope){handles->newest, block ? block->used : 0, 0};
 }
 
 /* The block after the newest: one that an earlier scope left, or a new one. */

@@ -216,7 +216,7 @@ static bool run_combination(const arguments *chosen, const combination *one, dou
   uint64_t seed = chosen->seed;
   model_result result;
   do {
-    model_run(&config, seed++, chosen->operations, &result);
+    model_run(&config, seed++, chosen->operations, false, &result);
     add(&sum, &result);
   } while (!result.failed && !chosen->one_round && now() < end);
   print_line(one, chosen->seed, &sum);

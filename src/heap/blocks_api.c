@@ -1,0 +1,70 @@
+/* Raw blocks: the public calls, over src/alloc/blocks. */
+#include <string.h>
+
+#include "heap/heap.h"
+#include "midden/block.h"
+
+/* Blocks come and go more often than anything else here is called: the full check, with the thread, is left to the
+ * calls that take pages. */
+static inline bool block_enter(const midden_mutator *face) {
+  return face && face->signature == MUTATOR_SIGNATURE;
+}
+
+static __attribute__((noinline)) void *refuse(midden_mutator *face, midden_status status) {
+  if (face) mutator_of(face)->last_status = status;
+  return NULL;
+}
+
+/* Pages that blocks have taken are room that the next collection has to make up for. */
+static __attribute__((noinline)) void *count_pages(struct mutator *mutator, void *block, size_t bytes) {
+  if (!block) return refuse(&mutator->face, MIDDEN_NO_MEMORY);
+  mutator->heap->pacing.allocated += bytes;
+  return block;
+}
+
+void *midden_block_alloc(midden_mutator *face, size_t size) {
+  if (__builtin_expect(!block_enter(face), 0)) return refuse(face, MIDDEN_MISUSE);
+  struct mutator *mutator = mutator_of(face);
+  struct core *core = mutator->core;
+  if (__builtin_expect(mutator->heap->collecting, 0)) return refuse(face, MIDDEN_MISUSE);
+  size_t fresh_bytes;
+  void *block = blocks_take(&core->space, &core->blocks, size, &fresh_bytes);
+  if (__builtin_expect(!block || fresh_bytes > 0, 0)) return count_pages(mutator, block, fresh_bytes);
+  return block;
+}
+
+midden_status midden_block_free(midden_mutator *face, void *block) {
+  if (!block) return MIDDEN_OK;
+  if (__builtin_expect(!block_enter(face), 0)) return MIDDEN_MISUSE;
+  struct core *core = mutator_of(face)->core;
+  if (!space_contains(&core->space, (uintptr_t)block)) return MIDDEN_BAD_ARGUMENT;
+  uint64_t entry = space_page_entry(&core->space, (uintptr_t)block);
+  if (!(entry & PAGE_BLOCK)) return MIDDEN_BAD_ARGUMENT;
+  size_t bytes = blocks_give(&core->space, &core->blocks, entry, block);
+  if (__builtin_expect(bytes > 0, 0)) {
+    struct pacing *pacing = &mutator_of(face)->heap->pacing;
+    pacing->allocated -= size_minimum(bytes, pacing->allocated);
+  }
+  return MIDDEN_OK;
+}
+
+size_t midden_block_size(const midden_mutator *face, const void *block) {
+  return block_enter(face) ? mdn_blocks_size(&mutator_of(face)->core->space, block) : 0;
+}
+
+void *midden_block_realloc(midden_mutator *face, void *block, size_t size) {
+  if (!block) return midden_block_alloc(face, size);
+  size_t old = midden_block_size(face, block);
+  if (old == 0) return refuse(face, block_enter(face) ? MIDDEN_BAD_ARGUMENT : MIDDEN_MISUSE);
+  if (midden_good_size(size) == old) return block;
+  midden_status before = mutator_of(face)->last_status;
+  void *moved = midden_block_alloc(face, size);
+  if (!moved && size <= old) {
+    mutator_of(face)->last_status = before; /* nothing has failed: the block is large enough */
+    return block;
+  }
+  if (!moved) return NULL;
+  memcpy(moved, block, size_minimum(size, old));
+  midden_block_free(face, block);
+  return moved;
+}

@@ -1,0 +1,332 @@
+/* Accounting: per kind and class, equal to a shadow after every operation; walking; the doctor; memory that goes
+ * back to the system. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness.h"
+
+enum { SLOTS = 1500, SIZES = 8 };
+
+static const size_t sizes[SIZES] = {8, 24, 100, 129, 1000, 5000, 32768, 50000};
+
+/* What should be there: objects handed out since the last collection, and what it left. */
+typedef struct shadow {
+  size_t objects[SIZES], bytes[SIZES]; /* leaves, by size */
+  size_t pairs;
+  uint64_t allocations;
+} shadow;
+
+static midden_usage of_class(world *here, size_t size) {
+  midden_usage usage;
+  memset(&usage, 0xa5, sizeof usage);
+  ck_assert_int_eq(midden_usage_of_class(here->heap, here->leaf.id, size, &usage), MIDDEN_OK);
+  return usage;
+}
+
+static midden_usage of_kind(world *here, midden_kind kind) {
+  midden_usage usage;
+  memset(&usage, 0xa5, sizeof usage);
+  ck_assert_int_eq(midden_usage_of_kind(here->heap, kind.id, &usage), MIDDEN_OK);
+  return usage;
+}
+
+static void check(world *here, const shadow *expected, size_t step) {
+  size_t objects = 0, bytes = 0;
+  for (size_t i = 0; i < SIZES; i++) {
+    midden_usage usage = of_class(here, sizes[i]);
+    EXPECT(usage.objects == expected->objects[i] && usage.bytes == expected->bytes[i],
+           "step %zu: size %zu: %zu objects, %zu bytes; expected %zu, %zu", step, sizes[i], usage.objects, usage.bytes,
+           expected->objects[i], expected->bytes[i]);
+    EXPECT(usage.span_bytes >= usage.bytes, "step %zu: size %zu: spans", step, sizes[i]);
+    objects += usage.objects;
+    bytes += usage.bytes;
+  }
+  midden_usage leaves = of_kind(here, here->leaf), pairs = of_kind(here, here->pair), none = of_kind(here, here->vector);
+  EXPECT(leaves.objects == objects && leaves.bytes == bytes, "step %zu: the kind is not the sum of its classes", step);
+  EXPECT(pairs.objects == expected->pairs && pairs.bytes == expected->pairs * sizeof(pair), "step %zu: pairs", step);
+  EXPECT(none.objects == 0 && none.span_bytes == 0 && none.allocations == 0, "step %zu: vectors", step);
+  midden_statistics all = world_statistics(here);
+  EXPECT(all.used_bytes == leaves.bytes + pairs.bytes, "step %zu: used bytes", step);
+  EXPECT(all.span_bytes == leaves.span_bytes + pairs.span_bytes, "step %zu: span bytes", step);
+  EXPECT(leaves.allocations + pairs.allocations == expected->allocations, "step %zu: allocations", step);
+  EXPECT(all.allocations == expected->allocations, "step %zu: all allocations", step);
+  EXPECT(all.committed_bytes >= all.span_bytes && all.peak_committed_bytes >= all.committed_bytes, "step %zu: peak", step);
+}
+
+/* What a full collection leaves: what the slots hold. */
+static void count_slots(world *here, const uint8_t *held, shadow *expected) {
+  memset(expected->objects, 0, sizeof expected->objects);
+  memset(expected->bytes, 0, sizeof expected->bytes);
+  expected->pairs = 0;
+  for (size_t i = 0; i < SLOTS; i++) {
+    if (here->slots[i] == 0) continue;
+    if (held[i] == SIZES) {
+      expected->pairs++;
+    } else {
+      expected->objects[held[i]]++;
+      expected->bytes[held[i]] += midden_size_of(here->heap, (void *)here->slots[i]);
+    }
+  }
+}
+
+START_TEST(equal_to_a_shadow) {
+  world here;
+  static uint8_t held[SLOTS];
+  shadow expected = {.pairs = 0};
+  uint64_t random = 11;
+  world_open(&here, _i, "growth=fixed,heap-limit=512M,nursery=512M,verify=off,poison=no");
+  for (size_t step = 0; step < 6000; step++) {
+    size_t i = test_random_below(&random, SLOTS), choice = test_random_below(&random, 100);
+    if (choice == 0) {
+      stack_wipe();
+      world_collect(&here);
+      if (here.combination->collects) count_slots(&here, held, &expected);
+    } else if (choice < 15) {
+      here.slots[i] = 0;
+    } else if (choice < 45) {
+      here.slots[i] = (uintptr_t)world_pair(&here);
+      held[i] = SIZES;
+      expected.pairs++;
+      expected.allocations++;
+    } else {
+      size_t size = test_random_below(&random, test_random_below(&random, 30) == 0 ? SIZES : 5);
+      void *leaf = midden_alloc_sized(here.mutator, here.leaf, sizes[size]);
+      ck_assert_ptr_nonnull(leaf);
+      here.slots[i] = test_random_below(&random, 3) ? (uintptr_t)leaf : here.slots[i];
+      if (here.slots[i] == (uintptr_t)leaf) held[i] = (uint8_t)size;
+      expected.objects[size]++;
+      expected.bytes[size] += midden_size_of(here.heap, leaf);
+      expected.allocations++;
+    }
+    check(&here, &expected, step);
+  }
+  world_close(&here);
+}
+END_TEST
+
+/* ---- walking ---- */
+
+typedef struct seen {
+  world *world;
+  size_t pairs, leaves, bytes, stop_after;
+  midden_status inside[4];
+} seen;
+
+static bool see(void *context, void *object, size_t size, uint16_t kind) {
+  seen *all = context;
+  if (kind == all->world->pair.id) {
+    all->pairs++;
+    ((pair *)object)->car += 8; /* each once */
+  } else {
+    all->leaves++;
+  }
+  EXPECT(size == midden_size_of(all->world->heap, object), "size");
+  EXPECT(kind == midden_kind_of(all->world->heap, object), "kind");
+  EXPECT(midden_object_at(all->world->heap, object) == object, "object");
+  all->bytes += size;
+  return all->stop_after == 0 || --all->stop_after > 0;
+}
+
+static bool try_everything(void *context, void *object, size_t size, uint16_t kind) {
+  seen *all = context;
+  (void)size, (void)kind;
+  if (midden_alloc(all->world->mutator, all->world->pair) != NULL) abort();
+  all->inside[0] = midden_last_status(all->world->mutator);
+  all->inside[1] = midden_collect(all->world->mutator, MIDDEN_FULL);
+  all->inside[2] = midden_each(all->world->heap, see, all);
+  all->inside[3] = midden_heap_close(all->world->heap);
+  if (midden_identity_hash(all->world->mutator, object) == 0) abort();
+  return true;
+}
+
+START_TEST(every_object_once) {
+  world here;
+  world_open(&here, _i, NULL);
+  seen all = {.world = &here};
+  ck_assert_int_eq(midden_each(here.heap, see, &all), MIDDEN_OK);
+  ck_assert_uint_eq(all.pairs + all.leaves, 0);
+  for (size_t i = 0; i < 300; i++) {
+    here.slots[i] = (uintptr_t)world_pair(&here);
+    ((pair *)here.slots[i])->car = immediate(i);
+    here.slots[1000 + i] = (uintptr_t)world_leaf(&here, i == 99 ? 100000 : 8 + i * 3, i);
+  }
+  stack_wipe();
+  world_collect(&here);
+  ck_assert_int_eq(midden_each(here.heap, see, &all), MIDDEN_OK);
+  ck_assert_uint_eq(all.pairs, 300);
+  ck_assert_uint_eq(all.leaves, 300);
+  ck_assert_uint_eq(all.bytes, world_statistics(&here).used_bytes);
+  for (size_t i = 0; i < 300; i++) ck_assert_uint_eq(((pair *)here.slots[i])->car, immediate(i + 1));
+  all = (seen){.world = &here, .stop_after = 7};
+  ck_assert_int_eq(midden_each(here.heap, see, &all), MIDDEN_OK);
+  ck_assert_uint_eq(all.pairs + all.leaves, 7);
+  ck_assert_int_eq(midden_each(here.heap, NULL, NULL), MIDDEN_BAD_ARGUMENT);
+  ck_assert_int_eq(midden_each(NULL, see, &all), MIDDEN_MISUSE);
+  ck_assert_int_eq(midden_each(here.heap, try_everything, &all), MIDDEN_OK);
+  for (int i = 0; i < 4; i++) ck_assert_int_eq(all.inside[i], MIDDEN_MISUSE);
+  ck_assert_uint_eq(world_statistics(&here).identities, 600);
+  world_pair(&here); /* and on it goes */
+  world_close(&here);
+}
+END_TEST
+
+START_TEST(bad_arguments) {
+  world here;
+  midden_usage usage;
+  world_open(&here, _i, NULL);
+  ck_assert_int_eq(midden_usage_of_kind(here.heap, 0, &usage), MIDDEN_BAD_ARGUMENT);
+  ck_assert_int_eq(midden_usage_of_kind(here.heap, 999, &usage), MIDDEN_BAD_ARGUMENT);
+  ck_assert_int_eq(midden_usage_of_kind(here.heap, here.pair.id, NULL), MIDDEN_BAD_ARGUMENT);
+  ck_assert_int_eq(midden_usage_of_class(here.heap, 999, 8, &usage), MIDDEN_BAD_ARGUMENT);
+  ck_assert_int_eq(midden_usage_of_kind(NULL, 1, &usage), MIDDEN_MISUSE);
+  ck_assert_uint_eq(midden_doctor(NULL, NULL, 0), 0);
+  world_close(&here);
+}
+END_TEST
+
+/* ---- memory goes back ---- */
+
+static size_t process_resident(void) {
+  long total = 0, resident = 0;
+  FILE *file = fopen("/proc/self/statm", "r");
+  ck_assert_ptr_nonnull(file);
+  ck_assert_int_eq(fscanf(file, "%ld %ld", &total, &resident), 2);
+  fclose(file);
+  return (size_t)resident * 4096;
+}
+
+START_TEST(the_process_shrinks) {
+  world here;
+  world_open(&here, _i, "verify=off,heap-limit=256M");
+  size_t before = process_resident(), heap_before = midden_resident_bytes(here.heap);
+  for (size_t i = 0; i < 4000; i++) here.slots[i] = (uintptr_t)world_leaf(&here, i % 50 == 0 ? 200000 : 8000, i);
+  size_t high = process_resident(), heap_high = midden_resident_bytes(here.heap);
+  ck_assert_uint_ge(high - before, (size_t)44 << 20);
+  ck_assert_uint_ge(heap_high - heap_before, (size_t)44 << 20);
+  memset(here.slots, 0, 4000 * sizeof *here.slots);
+  stack_wipe();
+  world_collect(&here);
+  size_t returned = midden_trim(here.heap);
+  size_t low = process_resident(), heap_low = midden_resident_bytes(here.heap);
+  EXPECT(low <= before + ((size_t)4 << 20), "%zu bytes resident before, %zu full, %zu trimmed", before, high, low);
+  EXPECT(heap_low <= (size_t)2 << 20, "%zu bytes of the heap are resident", heap_low);
+  EXPECT(returned <= high - low + ((size_t)8 << 20), "%zu bytes were said to go back", returned);
+  world_list(&here, 0, 1000);
+  world_list_check(&here, 0, 1000);
+  world_close(&here);
+}
+END_TEST
+
+/* ---- the doctor ---- */
+
+static void expect_finding(world *here, const char *words) {
+  char text[4000];
+  size_t length = midden_doctor(here->heap, text, sizeof text);
+  ck_assert_uint_eq(length, strlen(text));
+  ck_assert_msg(strstr(text, words) != NULL, "the doctor does not say \"%s\" but:\n%s", words, text);
+}
+
+START_TEST(healthy) {
+  world here;
+  char text[8] = "";
+  world_open(&here, _i, "verify=off");
+  expect_finding(&here, "Nothing is wrong");
+  size_t length = midden_doctor(here.heap, NULL, 0);
+  ck_assert_uint_eq(midden_doctor(here.heap, text, sizeof text), length);
+  ck_assert_str_eq(text, "Nothing");
+  world_list(&here, 0, 30000);
+  world_collect(&here);
+  expect_finding(&here, "Nothing is wrong");
+  world_close(&here);
+}
+END_TEST
+
+/* One of nine stays: a heap that does not move is told so, and does as it is told. */
+START_TEST(fragmented) {
+  world here;
+  world_open(&here, _i, "verify=off,heap-limit=64M,growth=fixed,nursery=64M");
+  ck_assert_int_eq(midden_heap_use(here.heap, "mark-sweep", NULL), MIDDEN_OK);
+  for (size_t i = 0; i < 9 * 3000; i++) {
+    void *leaf = world_leaf(&here, 512, i);
+    if (i % 9 == 0) here.slots[i / 9] = (uintptr_t)leaf;
+  }
+  stack_wipe();
+  world_collect(&here);
+  expect_finding(&here, "midden_heap_use \"mark-compact\"");
+  ck_assert_int_eq(midden_heap_use(here.heap, "mark-compact", NULL), MIDDEN_OK);
+  world_collect(&here);
+  midden_trim(here.heap);
+  expect_finding(&here, "Nothing is wrong");
+  world_close(&here);
+}
+END_TEST
+
+START_TEST(pinned) {
+  world here;
+  world_open(&here, _i, "verify=off,heap-limit=64M,growth=fixed,nursery=64M");
+  ck_assert_int_eq(midden_heap_use(here.heap, "copying", NULL), MIDDEN_OK);
+  for (size_t i = 0; i < 20000; i++) {
+    void *leaf = world_leaf(&here, 512, i);
+    if (i % 9 == 0) ck_assert_int_eq(midden_pin(here.mutator, leaf), MIDDEN_OK);
+  }
+  stack_wipe();
+  world_collect(&here);
+  expect_finding(&here, "2223 pinned objects kept");
+  expect_finding(&here, "2223 are pinned by midden_pin");
+  world_close(&here);
+}
+END_TEST
+
+START_TEST(full_and_wasteful) {
+  world here;
+  world_open(&here, _i, "verify=off,heap-limit=8M");
+  for (size_t i = 0; i < 3970; i++) here.slots[i] = (uintptr_t)world_leaf(&here, 1793, i);
+  world_collect(&here);
+  expect_finding(&here, "more than 90 % of heap-limit (8.0 MiB)");
+  memset(here.slots, 0, 3970 * sizeof *here.slots);
+  stack_wipe();
+  for (size_t i = 0; i < 400000; i++) EXPECT(midden_alloc_sized(here.mutator, here.leaf, 17), "leaf %zu", i);
+  expect_finding(&here, "midden_good_size");
+  world_close(&here);
+}
+END_TEST
+
+START_TEST(free_pages) {
+  world here;
+  world_open(&here, _i, "verify=off,heap-limit=128M,growth=fixed,nursery=128M");
+  for (size_t i = 0; i < 300; i++) world_leaf(&here, 100000, i);
+  stack_wipe();
+  world_collect(&here);
+  expect_finding(&here, "midden_trim");
+  midden_trim(here.heap);
+  expect_finding(&here, "Nothing is wrong");
+  world_close(&here);
+}
+END_TEST
+
+START_TEST(busy_collecting) {
+  world here;
+  world_open(&here, _i, "verify=off");
+  world_list(&here, 0, 100000);
+  for (int i = 0; i < 100; i++) world_collect(&here);
+  expect_finding(&here, "% of the time");
+  world_close(&here);
+}
+END_TEST
+
+int main(void) {
+  const test_entry tests[] = {
+      {equal_to_a_shadow, CALM | PRECISE},
+      {every_object_once, PRECISE},
+      {bad_arguments, ANYWHERE},
+      {the_process_shrinks, CALM | PRECISE | COLLECTING},
+      {healthy, CALM | COLLECTING},
+      {fragmented, CALM | PRECISE | COLLECTING | ONE_GENERATION},
+      {pinned, CALM | PRECISE | COLLECTING | ONE_GENERATION},
+      {full_and_wasteful, CALM | COLLECTING},
+      {free_pages, CALM | PRECISE | COLLECTING},
+      {busy_collecting, CALM | COLLECTING},
+  };
+  return run_combinations("accounting", tests, COUNT_OF(tests));
+}
