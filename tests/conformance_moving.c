@@ -237,6 +237,46 @@ START_TEST(what_does_not_move) {
 }
 END_TEST
 
+/* How many objects the next full collection moves that comes by itself, when one of a hundred leaves in a long
+ * sequence has died. */
+static uint64_t moved_in_a_dense_heap(int index, const char *options) {
+  world here;
+  world_open(&here, index, options);
+  enum { MANY = 20000, EVERY = 100 };
+  here.slots[0] = (uintptr_t)world_vector(&here, MANY);
+  for (size_t i = 0; i < MANY; i++) {
+    void *object = world_leaf(&here, 64, i);
+    vector *kept = (vector *)here.slots[0];
+    midden_store(here.mutator, kept, &kept->elements[i], object);
+  }
+  world_collect(&here);
+  for (size_t i = 0; i < MANY; i += EVERY) ((vector *)here.slots[0])->elements[i] = 0;
+  midden_statistics first = world_statistics(&here), last = first;
+  while (last.collections == first.collections) { /* other classes than the leaves' */
+    EXPECT(midden_alloc_sized(here.mutator, here.leaf, 2000) != NULL, "out of memory");
+    last = world_statistics(&here);
+  }
+  ck_assert_uint_eq(last.requested_collections, first.requested_collections);
+  for (size_t i = 0; i < MANY; i++) {
+    const void *leaf = (const void *)((const vector *)here.slots[0])->elements[i];
+    if (i % EVERY == 0) {
+      EXPECT(leaf == NULL, "leaf %zu", i);
+    } else {
+      EXPECT_LEAF(leaf, 64, i);
+    }
+  }
+  world_close(&here);
+  return last.objects_moved - first.objects_moved;
+}
+
+/* Compaction leaves a dense beginning alone, unless it is told not to. */
+START_TEST(dense_beginnings_stay) {
+  if (strcmp(combination_at(_i)->collector, "mark-compact") != 0) return; /* the option is its own */
+  ck_assert_uint_lt(moved_in_a_dense_heap(_i, "heap-initial=4M"), 2000); /* what lies behind the dense part */
+  ck_assert_uint_gt(moved_in_a_dense_heap(_i, "heap-initial=4M,dense-span=100"), 15000);
+}
+END_TEST
+
 int main(void) {
   const test_entry tests[] = {
       {everything_moves_each_time, EVACUATING},
@@ -247,6 +287,7 @@ int main(void) {
       {pins_end_with_their_word, EVACUATING | PRECISE},
       {sparse_heaps_are_moved_together, MOVING | PRECISE | CALM},
       {what_does_not_move, ANYWHERE},
+      {dense_beginnings_stay, MOVING | PRECISE | CALM | ONE_GENERATION},
   };
   return run_combinations("moving", tests, COUNT_OF(tests));
 }

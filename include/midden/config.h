@@ -93,6 +93,7 @@ typedef struct midden_config {
   size_t heap_initial;          /* bytes allocated before the first collection */
   midden_growth growth;
   double growth_factor;         /* ratio: > 1; balance: the rule's constant c, in seconds per byte^..., > 0 */
+  unsigned dense_span;          /* mark-compact: percent; spans at the beginning that are so full stay; 1 to 100 */
   midden_stress stress;
   uint64_t stress_value;        /* alloc: N >= 1; random: the seed */
   midden_verify_mode verify;
@@ -111,7 +112,7 @@ typedef struct midden_config {
 
 #define MIDDEN_CONFIG_DEFAULT                                                                        \
   {                                                                                                  \
-    "mark-sweep", MIDDEN_STACK_CONSERVATIVE, 0, 0, 0, false, 0, (size_t)4 << 20, MIDDEN_GROWTH_RATIO, 2.0,     \
+    "mark-sweep", MIDDEN_STACK_CONSERVATIVE, 0, 0, 0, false, 0, (size_t)4 << 20, MIDDEN_GROWTH_RATIO, 2.0, 90, \
         MIDDEN_STRESS_OFF, 0, MIDDEN_VERIFY_OFF, false, false, "off", {1, 0, 0}, 0, NULL, NULL, NULL, NULL, NULL \
   }
 

@@ -36,6 +36,7 @@ struct span {
   uint8_t size_class;
   uint8_t state;
   bool available, touched;      /* in these lists */
+  bool stays;                   /* compaction leaves it as it is; set by the plan */
   uint32_t live;            /* cells marked, set when a collection ends or plans */
   const uint64_t *pattern;  /* cell starts; NULL for a large object */
   struct central *central;

@@ -50,13 +50,26 @@ static bool rank_span(struct space *space, struct span *span) {
   return moves;
 }
 
-/* Plans one sequence. Spans from which no cell moves, such as a dense beginning, are not flagged. post:
- * whether any is. */
-static bool plan_sequence(struct space *space, struct central *central) {
-  struct span *destination = central->first;
+/* The spans at the beginning of a sequence that are at least `percent` full stay as they are, for what lives long
+ * gathers there: closing its few gaps would move all that lies behind them. (The dense prefix of HotSpot's
+ * parallel compaction.) post: the first span that does not stay. */
+static struct span *plan_dense_beginning(struct space *space, struct central *central, unsigned percent) {
+  struct span *span = central->first;
+  for (; span && percent < 100; span = span->next) {
+    rank_span(space, span);
+    if ((span->live + span->pinned) * UINT64_C(100) < span->cells * (uint64_t)percent) break;
+    span->stays = true;
+  }
+  return span;
+}
+
+/* Plans one sequence. Spans from which no cell moves are not flagged. post: whether any is. */
+static bool plan_sequence(struct space *space, struct central *central, unsigned percent) {
+  struct span *destination = plan_dense_beginning(space, central, percent);
   uint32_t slot = 0;
   bool any = false;
-  for (struct span *span = central->first; span; span = span->next) {
+  for (struct span *span = destination; span; span = span->next) {
+    span->stays = false;
     span->destination = destination;
     span->destination_slot = slot;
     bool moves = rank_span(space, span) || (span->live > 0 && (destination != span || slot > 0));
@@ -195,8 +208,10 @@ static void mark_filled(struct space *space, struct span *span, uint32_t count) 
 static void mark_sequence(struct space *space, struct central *central) {
   uint32_t count;
   size_t left = 0;
-  for (struct span *span = central->first; span; span = span->next) left += span->live;
-  for (struct span *span = central->first; span; span = span->next) {
+  struct span *first = central->first;
+  while (first && first->stays) first = first->next;
+  for (struct span *span = first; span; span = span->next) left += span->live;
+  for (struct span *span = first; span; span = span->next) {
     count = (uint32_t)size_minimum(left, slots(span));
     left -= count;
     mark_filled(space, span, count);
@@ -212,7 +227,7 @@ static void compact(struct core *core) {
   bool any = false;
   if (!mdn_fixer_open(&fixer, core, slid_address)) return; /* no memory to move safely: what lives stays in place */
   for (struct central *central = core->active; central; central = central->next_active) {
-    if (central->movable) any |= plan_sequence(&core->space, central);
+    if (central->movable) any |= plan_sequence(&core->space, central, core->dense_percent);
   }
   if (!any) {
     mdn_fixer_close(&fixer);

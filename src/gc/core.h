@@ -73,6 +73,7 @@ struct core {
   struct scavenger *scavenger; /* copying's pass, while it runs */
   bool conservative;         /* stacks are scanned */
   bool poison;
+  unsigned dense_percent;    /* in this collection, compaction leaves spans at the beginning alone that are so full */
   bool fill_old_spans;       /* in this collection, copies may go into old spans' gaps */
   bool no_room;              /* in this collection, no span could be had for copies */
   bool generational;         /* minor collections happen, and the write barrier is on */

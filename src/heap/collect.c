@@ -127,6 +127,9 @@ static __attribute__((noinline)) void collect_with_registers(void *context, cons
   uint64_t pinned_before = core->figures.objects_pinned, cycles_before = core->figures.finalizer_cycles;
   core->space.now = mdn_os_clock();
   uint64_t moved_before = core->figures.objects_moved;
+  /* Who asks for a collection, or needs its memory, gets all that can be had. */
+  bool thorough = attempt->cause == CAUSE_REQUEST || attempt->cause == CAUSE_EMERGENCY;
+  core->dense_percent = thorough ? 100 : heap->config.dense_span;
   attempt->collector->collect(&collection);
   if (core->figures.objects_moved != moved_before) count_epoch(core);
   mdn_external_charge(heap);

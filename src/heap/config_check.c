@@ -52,6 +52,9 @@ midden_status mdn_config_check(const midden_config *config, midden_error *error)
   if (config->heap_limit && config->heap_limit < 8 * PAGE_BYTES) {
     return mdn_error(error, MIDDEN_BAD_ARGUMENT, "heap-limit is %zu bytes; it must be at least 64K", config->heap_limit);
   }
+  if (config->dense_span < 1 || config->dense_span > 100) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "dense-span is %u percent; it must be 1 to 100", config->dense_span);
+  }
   if (config->collect_share > 99) {
     return mdn_error(error, MIDDEN_BAD_ARGUMENT, "collect-share is %u percent; it must be at most 99", config->collect_share);
   }

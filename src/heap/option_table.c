@@ -119,6 +119,16 @@ static void print_soft(const midden_config *config, char *text, size_t capacity)
   }
 }
 
+static bool parse_dense(midden_config *config, const char *text) {
+  uint64_t percent = 0;
+  if (!parse_number(text, &percent) || percent < 1 || percent > 100) return false;
+  config->dense_span = (unsigned)percent;
+  return true;
+}
+static void print_dense(const midden_config *config, char *text, size_t capacity) {
+  snprintf(text, capacity, "%u", config->dense_span);
+}
+
 static bool parse_share(midden_config *config, const char *text) {
   uint64_t percent = 0;
   if (strcmp(text, "off") != 0 && (!parse_number(text, &percent) || percent < 1 || percent > 99)) return false;
@@ -282,6 +292,8 @@ const struct option mdn_options[] = {
     {"growth", "ratio:F with F > 1, fixed, or balance:C with C > 0",
      "when to collect: at F times the live size; only when heap-limit is full; by the square-root rule", parse_growth,
      print_growth},
+    {"dense-span", "1 to 100", "mark-compact: percent; spans at the beginning that are so full are left as they are", parse_dense,
+     print_dense},
     {"stress", "off, alloc:N with N > 0, or random:SEED",
      "collect at every N-th allocation, or at random ones, 1 in 64 on average", parse_stress, print_stress},
     {"verify", "off, before, after or both", "walk the whole heap around each collection", parse_verify, print_verify},
