@@ -20,6 +20,7 @@
 #include "roots/stacks.c"
 #include "gc/collector.c"
 #include "gc/core.c"
+#include "gc/defragment.c"
 #include "gc/ephemeron.c"
 #include "gc/evacuate.c"
 #include "gc/finalizer_order.c"

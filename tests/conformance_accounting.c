@@ -253,7 +253,7 @@ START_TEST(fragmented) {
   }
   stack_wipe();
   world_collect(&here);
-  expect_finding(&here, "midden_heap_use \"mark-compact\"");
+  expect_finding(&here, "midden_defragment");
   ck_assert_int_eq(midden_heap_use(here.heap, "mark-compact", NULL), MIDDEN_OK);
   world_collect(&here);
   midden_trim(here.heap);

@@ -298,6 +298,18 @@ static void collect(life *here, const combination *where) {
   check_intact(here);
 }
 
+static void defragment(life *here, const combination *where) {
+  bool more = true;
+  for (size_t calls = 0; more && where->collects; calls++) {
+    EXPECT(calls < 100, "it does not end");
+    midden_status status = midden_defragment(here->mutator, 3000, &more);
+    if (status == MIDDEN_OK) continue;
+    EXPECT(status == MIDDEN_NO_MEMORY && more, "midden_defragment: %s", midden_status_name(status));
+    recover(here, "midden_defragment");
+  }
+  check_intact(here);
+}
+
 static void churn(life *here) {
   for (size_t i = 0; i < 500; i++) memset(allocate(here, here->leaf, 16 + i % 700), 0xff, 16 + i % 700);
 }
@@ -324,6 +336,7 @@ static bool live_through(int index, uint64_t n, bool forever) {
   use_stack(&here);
   churn(&here);
   collect(&here, where);
+  defragment(&here, where);
   midden_trim(here.heap);
   churn(&here);
   check_intact(&here);

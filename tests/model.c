@@ -214,6 +214,40 @@ static void collect(model *here) {
   model_compare_live(here, full);
 }
 
+/* Objects with much garbage between them, so that some spans of pairs hold few. */
+static void scatter(model *here) {
+  size_t garbage = here->config.stress == MIDDEN_STRESS_OFF ? 1500 : 30;
+  for (int round = 0; round < 6 && !here->result->failed; round++) {
+    for (int i = 0; i < 6; i++) make(here);
+    for (size_t i = 0; i < garbage; i++) {
+      if (midden_alloc(here->mutator, here->kinds[MODEL_PAIR]) == NULL) {
+        here->result->refused++;
+        return;
+      }
+      here->allocations++;
+      here->requested += 4 * sizeof(midden_word);
+    }
+  }
+}
+
+/* Moves objects under any collector; what must stay is checked by the comparison. */
+static void defragment(model *here) {
+  midden_statistics before, after;
+  bool more = false;
+  scatter(here);
+  size_t budget = model_below(here, 3) == 0 ? SIZE_MAX : model_below(here, 100000);
+  midden_statistics_read(here->heap, &before);
+  midden_status status = midden_defragment(here->mutator, budget, &more);
+  midden_statistics_read(here->heap, &after);
+  here->result->defragmented += after.objects_moved - before.objects_moved;
+  bool none = strcmp(here->config.collector, "none") == 0;
+  if (status != (none ? MIDDEN_UNSUPPORTED : MIDDEN_OK)) model_fail(here, "midden_defragment: %s", midden_status_name(status));
+  if (more && budget == SIZE_MAX) model_fail(here, "there is more to defragment than all");
+  if (none) return;
+  if (here->exact && model_weak_settle(here) != MIDDEN_OK) model_fail(here, "a collection after midden_defragment");
+  model_compare_live(here, true);
+}
+
 static void verify(model *here) {
   midden_error error = {MIDDEN_OK, ""};
   if (midden_verify(here->heap, &error) != MIDDEN_OK) model_fail(here, "midden_verify: %s", error.message);
@@ -318,7 +352,8 @@ static void operate_once(model *here) {
   else if (choice < 990) churn(here);
   else if (choice < 993) model_compare(here);
   else if (choice < 994) midden_finalizers_run(here->mutator, model_below(here, 5));
-  else if (choice < 998) collect(here);
+  else if (choice < 997) collect(here);
+  else if (choice < 999) defragment(here);
   else verify(here);
 }
 

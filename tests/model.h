@@ -21,6 +21,7 @@ typedef struct model_result {
   char message[400];       /* what differed, when failed */
   uint64_t operations;     /* done so far */
   uint64_t comparisons;    /* of the whole graph with its shadow */
+  uint64_t defragmented;   /* objects moved by midden_defragment */
   uint64_t refused;        /* allocations that returned NULL because memory was out */
   midden_statistics heap;  /* at the end */
 } model_result;

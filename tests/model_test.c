@@ -33,7 +33,7 @@ static uint64_t run(int index, const char *options, bool switching) {
   const combination *where = combination_at(index);
   uint64_t seed = first_seed(index);
   model_result result;
-  uint64_t moved = 0, collections = 0, refused = 0, switches = 0;
+  uint64_t moved = 0, defragmented = 0, collections = 0, refused = 0, switches = 0;
   for (size_t round = 0; round < rounds(4); round++, seed++) {
     midden_config config = combination_config(index);
     midden_error error = {MIDDEN_OK, ""};
@@ -46,13 +46,15 @@ static uint64_t run(int index, const char *options, bool switching) {
     collections += result.heap.collections;
     refused += result.refused;
     switches += result.heap.collector_switches;
-    moved += result.heap.objects_moved;
+    moved += result.heap.objects_moved - result.defragmented;
+    defragmented += result.defragmented;
   }
   if (switching) {
     ck_assert_uint_gt(switches, 0);
     return refused;
   }
   ck_assert_int_eq(collections > 0, where->collects);
+  if (where->stress == MIDDEN_STRESS_OFF && getenv("MIDDEN_TEST_SEED") == NULL) ck_assert_int_eq(defragmented > 0, where->collects);
   if (where->moves == MOVES_NEVER) ck_assert_uint_eq(moved, 0);
   else ck_assert_uint_gt(moved, 0);
   return refused;

@@ -21,6 +21,7 @@ class Workload:
     limits: tuple = ()
     skip: dict = dataclasses.field(default_factory=dict)  # family of contestants: reason
     quick_too: bool = True
+    prefix: str = ""  # in front of midden's options: what its shim is to do
 
 
 WORKLOADS = [
@@ -33,6 +34,8 @@ WORKLOADS = [
     Workload("strings", "strings", 40000, 15000),
     Workload("bytes", "bytes", 2000, 500),
     Workload("phases", "phases", 1000000, 200000),
+    Workload("phases-defragmented", "phases", 1000000, 200000, prefix="defragment,",
+             skip=dict.fromkeys(("malloc", "boehm", "bump"), "it has no midden_defragment")),
     Workload("lua", "lua", 10000, 4000),
     Workload("scheme", "scheme", 60000, 20000, skip={"malloc": SHARED}),
     Workload("ephemerons", "ephemerons", 40000, 15000, skip={"malloc": UNOWNED}),
@@ -77,7 +80,7 @@ class Contestant:
             return [*command, f"-Xmx{max(limit >> 10, 2048)}k", name, str(size)]
         options = self.options
         if self.family == "midden":
-            options = f"{options},heap-limit={limit},{self.fallback if fallback else 'growth=fixed'}"
+            options = f"{workload.prefix}{options},heap-limit={limit},{self.fallback if fallback else 'growth=fixed'}"
         elif self.family == "boehm":
             options = f"heap-limit={limit},{self.fallback if fallback else self.options}"
         elif self.family == "bump":

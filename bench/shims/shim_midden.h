@@ -1,7 +1,7 @@
 /* The shim over midden. With SHIM_PRECISE, locals are in frames; without, the C stack is scanned.
  *
  * Options are midden's; in front of them, "probe," makes checkpoints collect, and the report says how much
- * was alive at most: probe runs are how bench/run finds the live size. */
+ * was alive at most: probe runs are how bench/run finds the live size. "defragment," makes shim_settle defragment. */
 #ifndef BENCH_SHIM_MIDDEN_H
 #define BENCH_SHIM_MIDDEN_H
 
@@ -15,7 +15,7 @@
 
 static midden_heap *shim_heap;
 static midden_mutator *shim_mutator;
-static bool shim_probing;
+static bool shim_probing, shim_defragmenting;
 static size_t shim_live_most;
 
 /* A line for each collection; its pause stands at the end. */
@@ -29,12 +29,15 @@ static void shim_open(const char *options, const void *stack_bottom) {
   midden_config config = MIDDEN_CONFIG_DEFAULT;
   midden_error error;
   shim_probing = strncmp(options, "probe,", 6) == 0;
+  if (shim_probing) options += strlen("probe,");
+  shim_defragmenting = strncmp(options, "defragment,", 11) == 0;
+  if (shim_defragmenting) options += strlen("defragment,");
   strcpy(config.log, "stderr");
   config.report = shim_line;
 #ifdef SHIM_PRECISE
   config.stack = MIDDEN_STACK_PRECISE;
 #endif
-  if (midden_config_parse(&config, options + (shim_probing ? 6 : 0), &error) != MIDDEN_OK ||
+  if (midden_config_parse(&config, options, &error) != MIDDEN_OK ||
       midden_heap_open(&config, &shim_heap, &error) != MIDDEN_OK ||
       !(shim_mutator = midden_attach(shim_heap, stack_bottom, &error))) {
     fprintf(stderr, "%s\n", error.message);
@@ -113,7 +116,11 @@ static SHIM_MAYBE_UNUSED void shim_checkpoint(void) {
 }
 
 static SHIM_MAYBE_UNUSED void shim_settle(void) {
-  midden_collect(shim_mutator, MIDDEN_FULL);
+  if (shim_defragmenting) {
+    midden_defragment(shim_mutator, SIZE_MAX, NULL);
+  } else {
+    midden_collect(shim_mutator, MIDDEN_FULL);
+  }
   midden_trim(shim_heap);
 }
 

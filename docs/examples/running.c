@@ -87,6 +87,31 @@ static void switching(struct host *host) {
   require(length(host->list) == 5000, "switching");
 }
 
+/* ---- defragmenting ---- */
+
+/* Between two requests: at most 256 KiB of objects are moved at a time. post: whether the heap is as small as it gets. */
+static bool defragment_a_little(struct host *host) {
+  bool more = false;
+  if (midden_defragment(host->mutator, 256 << 10, &more) != MIDDEN_OK) return true;
+  if (!more) midden_trim(host->heap);
+  return !more;
+}
+
+static void defragmenting(struct host *host) {
+  build(host, 200000);
+  for (struct pair *pair = host->list; pair; pair = pair->cdr) { /* nine of ten go */
+    struct pair *next = pair->cdr;
+    for (int i = 0; i < 9 && next; i++) next = next->cdr;
+    midden_store(host->mutator, pair, &pair->cdr, next);
+  }
+  while (!defragment_a_little(host)) continue;
+  midden_statistics after;
+  midden_statistics_read(host->heap, &after);
+  bool collects = strcmp(midden_heap_config(host->heap)->collector, "none") != 0;
+  require(length(host->list) == 20000, "defragmenting");
+  require(!collects || after.span_bytes < (size_t)1 << 20, "the heap is not smaller");
+}
+
 /* ---- pinning ---- */
 
 /* Code that knows no heap, and keeps the address: a decoder, a system call that reads into a buffer. */
@@ -262,6 +287,7 @@ int main(int argc, char **argv) {
   require(midden_config_parse(&config, options, &error) == MIDDEN_OK, error.message);
   open_with(&host, &config);
   switching(&host);
+  defragmenting(&host);
   pinning(&host);
   scoped_pins(&host);
   external(&host);

@@ -60,6 +60,21 @@ typedef enum midden_collection {
  * inside a collection; CORRUPT when verify= found something, which it reported. */
 MIDDEN_API midden_status midden_collect(midden_mutator *mutator, midden_collection collection);
 
+/* Collects now, and makes the heap smaller: moves the objects of spans that are mostly empty into the gaps of others of
+ * the same kind and size, so that pages come free. Under any collector that collects, mark-sweep included: a host
+ * whose objects must not move, and that relies on a collector which moves none, must not call it. MAY COLLECT AND MOVE.
+ * Pinned objects stay, and with stack=conservative what ambiguous words hit, each with all of its span; objects of
+ * pinned kinds and large ones stay too. The order of allocation is not kept.
+ *
+ * `budget`: the bytes of objects that this call may move, but one span (at most 64 KiB) at least, unless it is 0. Bytes
+ * moved, and not pages freed, because they are what the pause grows by beyond that of a full collection; the emptiest
+ * spans come first, so that the first bytes free most pages. SIZE_MAX: all at once. 0: moves nothing.
+ * post: MIDDEN_OK, and *more (may be NULL) says whether there is more to do: a host calls it again, now or later, as
+ * long as it says so. If nothing is allocated in between, that ends. Or *more is untouched: UNSUPPORTED under
+ * collector=none; NO_MEMORY (none to move safely: collected only); MISUSE; CORRUPT, as for midden_collect. The pages
+ * go back to the operating system after a delay, or by midden_trim. Owner thread. */
+MIDDEN_API midden_status midden_defragment(midden_mutator *mutator, size_t budget, bool *more);
+
 /* Why the last allocation of this mutator returned NULL; MIDDEN_OK if none did since the last call of
  * this function. Does not collect. */
 MIDDEN_API midden_status midden_last_status(midden_mutator *mutator);

@@ -25,6 +25,7 @@ struct central {
   uint64_t map_flags;      /* PAGE_LEAF */
   char *evacuation_next, *evacuation_limit; /* a collector's own run, during a collection */
   size_t evacuation_spans; /* that it took for copies in it */
+  size_t gaps;              /* defragmenting: free cells in spans that stay, less what is to come there */
   struct central *next_active;
   uint64_t allocated_cells; /* handed out, ever; a flushed rest is taken back */
   size_t used_cells;        /* cells whose alloc bit is set */

@@ -46,7 +46,10 @@ struct span {
     struct {                        /* objects */
       struct span *next_pinned;     /* among those with pins, during a collection */
       struct span *next_touched;    /* among the space's spans allocated into since the last collection */
-      struct span *destination;     /* compaction: where this span's first movable live cell goes */
+      union {
+        struct span *destination;   /* compaction: where this span's first movable live cell goes */
+        struct span *next_source;   /* defragmenting: among the spans that are to be emptied */
+      };
     };
     struct {                        /* blocks: see blocks.h */
       void *free_blocks;            /* given back, linked through their first words */

@@ -49,8 +49,16 @@ struct core_figures {
   uint64_t weak_cleared, weak_kept, ephemerons_visited, ephemerons_cleared, ephemeron_iterations;
   uint64_t finalizers_queued, finalizers_run, finalizer_cycles, on_free_calls;
   size_t live_objects, live_bytes; /* after the last collection */
+  uint64_t spans_emptied;          /* by defragmenting */
   uint64_t side_entries;           /* of side tables, looked at */
   size_t pinned_objects, pinned_span_bytes; /* in the last collection: whatever pinned them */
+};
+
+/* One call of midden_defragment: see defragment.h. */
+struct defragment {
+  size_t budget; /* bytes of cells that may be moved */
+  bool more;     /* something was left to another call */
+  bool refused;  /* there was no memory to move safely, and nothing has moved */
 };
 
 /* Old objects stored into since the last collection; see remembered.h. */
@@ -75,6 +83,7 @@ struct core {
   bool poison;
   unsigned dense_percent;    /* in this collection, compaction leaves spans at the beginning alone that are so full */
   bool fill_old_spans;       /* in this collection, copies may go into old spans' gaps */
+  bool gaps_only;            /* copies go into gaps of spans that are not flagged, and nowhere else */
   bool no_room;              /* in this collection, no span could be had for copies */
   bool generational;         /* minor collections happen, and the write barrier is on */
   struct remembered remembered;
@@ -89,6 +98,7 @@ struct core {
   uint64_t external_unowned; /* of these, those without one */
   uint64_t identity_random;  /* where the next hash comes from */
   uint64_t moved_epoch;      /* collections that moved something */
+  struct defragment defragment;
   struct span *pinned;       /* spans with pins, during a collection */
   struct core_figures figures;
 };

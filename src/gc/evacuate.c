@@ -57,7 +57,9 @@ char *mdn_evacuation_refill(struct core *core, struct central *central) {
   if (core->no_room) return NULL;
   struct space *space = &core->space;
   struct run run;
-  if (!core->fill_old_spans || !take_from_old_span(core, central, &run)) {
+  if (core->gaps_only) {
+    if (!mdn_central_take_available(space, central, SIZE_MAX, &run)) return NULL;
+  } else if (!core->fill_old_spans || !take_from_old_span(core, central, &run)) {
     /* In a full collection the spans copied from will go: the length follows from the copies' alone. */
     size_t spans = core->fill_old_spans ? central->span_count : central->evacuation_spans;
     struct span *span = mdn_central_grow(space, central, spans);

@@ -4,6 +4,7 @@
 
 #include "base/assertion.h"
 #include "base/os.h"
+#include "gc/defragment.h"
 #include "heap/heap.h"
 #include "roots/registers.h"
 
@@ -192,6 +193,21 @@ midden_status mdn_heap_collect(midden_heap *heap, enum cause cause, bool minor) 
 midden_status mdn_heap_collect_last_resort(midden_heap *heap) {
   const char *name = heap->collector->last_resort;
   return collect_with(heap, name ? mdn_collector_named(name) : NULL, CAUSE_EMERGENCY, false);
+}
+
+midden_status midden_defragment(midden_mutator *face, size_t budget, bool *more) {
+  if (mutator_enter(face) != MIDDEN_OK || mutator_of(face)->heap->in_callback) return MIDDEN_MISUSE;
+  midden_heap *heap = mutator_of(face)->heap;
+  struct defragment *defragment = &heap->core.defragment;
+  if (!heap->collector->collect) return MIDDEN_UNSUPPORTED;
+  *defragment = (struct defragment){.budget = budget};
+  midden_status status = collect_with(heap, &mdn_defragmenter, CAUSE_REQUEST, false);
+  if (status != MIDDEN_OK) return status;
+  heap->shredded = false;
+  mdn_pressure_after_collection(heap);
+  if (defragment->refused) return MIDDEN_NO_MEMORY;
+  if (more) *more = defragment->more;
+  return MIDDEN_OK;
 }
 
 midden_status midden_collect(midden_mutator *face, midden_collection collection) {

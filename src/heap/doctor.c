@@ -56,8 +56,8 @@ static void check_fragmentation(struct examination *at) {
   if (ratio <= 1.5) return;
   finding(at, "The spans hold %.1f MiB and what is used of them is %.1f MiB, a ratio of %.1f (more than 1.5). %s\n",
        MIB(spans), MIB(figures->used_bytes), ratio,
-       collector_moves_objects(at) ? "What cannot move keeps them: see the pins." : "A collector that moves would empty them: midden_heap_use "
-                                                                 "\"mark-compact\" and midden_collect, now and then.");
+       collector_moves_objects(at) ? "What cannot move keeps them: see the pins." : "midden_defragment would empty most of them, now and then; "
+                                                                 "or a collector that moves (midden_heap_use).");
 }
 
 static void check_pin_cost(struct examination *at) {

@@ -72,6 +72,7 @@ void midden_statistics_read(midden_heap *heap, midden_statistics *result) {
       .requested_collections = figures->requested_collections,
       .objects_moved = core->figures.objects_moved,
       .bytes_moved = core->figures.bytes_moved,
+      .spans_emptied = core->figures.spans_emptied,
       .objects_pinned = core->figures.objects_pinned,
       .marked_in_place = core->figures.marked_in_place,
       .mark_stack_rescans = core->figures.mark_stack_rescans,
