@@ -222,6 +222,31 @@ START_TEST(the_share_of_time) {
 }
 END_TEST
 
+/* A cell of a larger class, which a full heap lends, must not get round that cap: it would thrash on. */
+START_TEST(the_share_is_not_evaded) {
+  world here;
+  world_open(&here, _i, THRASHING ",collect-share=40");
+  for (size_t i = 0; i < 600; i++) { /* cells of 512 bytes to lend */
+    void *leaf = world_leaf(&here, 512, i);
+    if (i % 30 == 0) here.slots[1 + i / 30] = (uintptr_t)leaf;
+  }
+  pair *cell = NULL; /* as many pairs as there is room for */
+  while (world_statistics(&here).share_refusals == 0 && (cell = midden_alloc(here.mutator, here.pair)) != NULL) {
+    midden_store_word(here.mutator, cell, &cell->cdr, here.slots[0]);
+    here.slots[0] = (uintptr_t)cell;
+  }
+  uint64_t refused = world_statistics(&here).share_refusals, first = refused;
+  for (size_t i = 0; i < 100000 && refused < first + 5; i++) {
+    void *leaf = midden_alloc_sized(here.mutator, here.leaf, 16);
+    uint64_t now = world_statistics(&here).share_refusals;
+    EXPECT(now == refused || leaf == NULL, "refused, and handed out");
+    refused = now;
+  }
+  ck_assert_uint_gt(refused, first);
+  world_close(&here);
+}
+END_TEST
+
 #if !defined(__SANITIZE_ADDRESS__)
 /* With heap-limit=auto, a heap lives within what the process may address, and says when that is used up. */
 START_TEST(limited_address_space) {
@@ -257,6 +282,7 @@ int main(void) {
       {what_the_callback_may_do, ANYWHERE},
       {the_soft_limit_holds_garbage_down, COLLECTING | CALM},
       {beyond_the_soft_limit, COLLECTING | CALM},
+      {the_share_is_not_evaded, COLLECTING | CALM | ONE_GENERATION},
       {the_share_of_time, COLLECTING | CALM | ONE_GENERATION},
 #if !defined(__SANITIZE_ADDRESS__)
       {limited_address_space, CALM},

@@ -60,21 +60,28 @@ static void *borrow_cell(struct mutator *mutator, struct central *central, size_
   return NULL;
 }
 
+/* When the list has no run and no page can be had: a run after a collection, or a cell that is borrowed, before the
+ * collection one that is not much too large. A refusal because of collect-share stands. post: whether *run is taken;
+ * if not, *cell, NULL if nothing helped. */
+static bool take_or_borrow(struct mutator *mutator, struct central *central, struct run *run, void **cell) {
+  midden_heap *heap = mutator->heap;
+  uint64_t refusals = heap->figures.share_refusals;
+  midden_status before = mutator->last_status;
+  *cell = heap->share.exceeded ? NULL : borrow_cell(mutator, central, 2 * (size_t)central->cell_size);
+  if (*cell) return false;
+  if (mdn_take_or_collect(mutator, central, 0, take_run, run)) return true;
+  if (heap->figures.share_refusals == refusals) *cell = borrow_cell(mutator, central, SIZE_CLASS_LARGEST);
+  if (*cell) mutator->last_status = before;
+  return false;
+}
+
 static void *refill(struct mutator *mutator, struct central *central, midden_cursor *cursor) {
   midden_heap *heap = mutator->heap;
   struct run run;
-  bool exceeded = heap->share.exceeded;
+  void *cell;
   /* Tried here first, where it is inlined. */
-  if (exceeded || !take_run(mutator, central, 0, &run)) {
-    void *cell = exceeded ? NULL : borrow_cell(mutator, central, 2 * (size_t)central->cell_size);
-    if (cell) return cell;
-    midden_status before = mutator->last_status;
-    if (!mdn_take_or_collect(mutator, central, 0, take_run, &run)) {
-      cell = heap->share.exceeded ? NULL : borrow_cell(mutator, central, SIZE_CLASS_LARGEST);
-      if (cell) mutator->last_status = before;
-      return cell;
-    }
-  }
+  bool taken = !heap->share.exceeded && take_run(mutator, central, 0, &run);
+  if (!taken && !take_or_borrow(mutator, central, &run, &cell)) return cell;
   core_activate(&heap->core, central);
   heap->figures.refills++;
   heap->figures.page_heap_refills += run.new_span;
