@@ -28,7 +28,10 @@ typedef struct midden_statistics {
   size_t blocks;                /* raw blocks in use, */
   size_t block_bytes;           /* their bytes, which are not in used_bytes, */
   size_t block_span_bytes;      /* and the pages of their spans, which are in span_bytes */
-  size_t external_bytes;        /* outside the heap, told by midden_external_add */
+  size_t buffers;               /* objects of midden_buffer_new that own bytes, */
+  size_t buffer_bytes;          /* and these, which are in block_bytes */
+  size_t external_bytes;        /* outside the heap: told by midden_external_add, and */
+  size_t pool_bytes;            /* what pools of buffers have (pool.h), lent or not */
   size_t identities;            /* objects that were asked for their identity hash and may still live */
   size_t host_pins;             /* objects that the host has pinned with midden_pin, now */
 

@@ -12,10 +12,13 @@ typedef enum midden_status {
   MIDDEN_BAD_ARGUMENT, /* an argument is outside what the declaration allows */
   MIDDEN_BAD_OPTION,   /* an option's name or value is not understood */
   MIDDEN_CONFLICT,     /* options or kinds that cannot work together */
-  MIDDEN_LIMIT,        /* a fixed capacity (number of kinds, cursors) is used up */
+  MIDDEN_LIMIT,        /* a fixed capacity (number of kinds, cursors) is used up, or would never be enough (a pool) */
   MIDDEN_MISUSE,       /* wrong thread, detached or foreign mutator, call from inside a collection */
   MIDDEN_UNSUPPORTED,  /* the heap's collector cannot do this */
-  MIDDEN_CORRUPT       /* the verifier found a broken invariant */
+  MIDDEN_CORRUPT,      /* the verifier found a broken invariant */
+  MIDDEN_TIMED_OUT,    /* what was waited for did not come in time */
+  MIDDEN_CLOSED,       /* the pool was shut, before or while waiting */
+  MIDDEN_IN_USE        /* leases of the pool are out */
 } midden_status;
 
 /* A failure in words. Filled only when a call fails; untouched when it succeeds.

@@ -40,11 +40,7 @@ midden_status midden_block_free(midden_mutator *face, void *block) {
   if (!space_contains(&core->space, (uintptr_t)block)) return MIDDEN_BAD_ARGUMENT;
   uint64_t entry = space_page_entry(&core->space, (uintptr_t)block);
   if (!(entry & PAGE_BLOCK)) return MIDDEN_BAD_ARGUMENT;
-  size_t bytes = blocks_give(&core->space, &core->blocks, entry, block);
-  if (__builtin_expect(bytes > 0, 0)) {
-    struct pacing *pacing = &mutator_of(face)->heap->pacing;
-    pacing->allocated -= size_minimum(bytes, pacing->allocated);
-  }
+  heap_give_block(mutator_of(face)->heap, entry, block);
   return MIDDEN_OK;
 }
 

@@ -82,6 +82,10 @@ struct midden_heap {
   struct heap_figures figures;
   collection_hook before_collection, after_collection;
   FILE *log;
+  struct midden_pool *pools; /* open ones */
+  size_t pool_bytes;         /* of their chunks that have memory; in core.external_bytes */
+  midden_kind buffer_kind;   /* id 0: not yet defined */
+  size_t buffers, buffer_bytes; /* objects that own a block, and the blocks */
 };
 
 static inline bool heap_valid(const midden_heap *heap) { return heap && heap->signature == HEAP_SIGNATURE; }
@@ -127,6 +131,15 @@ midden_status mdn_config_check(const midden_config *config, midden_error *error)
 void mdn_external_charge(midden_heap *heap);
 /* Called when an object that kept some dies. */
 void mdn_external_dropped(struct core *core, uint64_t bytes);
+
+/* Gives a block back, whose page has this entry. Also from inside a collection. */
+static inline void heap_give_block(midden_heap *heap, uint64_t entry, void *block) {
+  size_t bytes = blocks_give(&heap->core.space, &heap->core.blocks, entry, block);
+  if (__builtin_expect(bytes > 0, 0)) heap->pacing.allocated -= size_minimum(bytes, heap->pacing.allocated);
+}
+
+/* At the heap's end: shuts the pools that are left, reports what is lent, gives their memory back. */
+void mdn_pools_close(midden_heap *heap);
 
 /* Asks the host to drop what it can spare. post: whether it says that it has. */
 bool mdn_pressure(midden_heap *heap, midden_pressure pressure, size_t bytes);

@@ -123,6 +123,7 @@ midden_status midden_heap_close(midden_heap *heap) {
   heap->collecting = true; /* on_free must not use the heap */
   mdn_free_all(&heap->core);
   heap->collecting = false;
+  mdn_pools_close(heap);
   while (heap->core.mutators) midden_detach(&heap->core.mutators->face);
   mdn_mutators_release(heap);
   release(heap);
