@@ -20,6 +20,7 @@
 #include "roots/handles.c"
 #include "roots/registry.c"
 #include "roots/stacks.c"
+#include "gc/ambiguous.c"
 #include "gc/collector.c"
 #include "gc/core.c"
 #include "gc/defragment.c"

@@ -1,0 +1,60 @@
+/* Ambiguous words: which cells they may mean; and pinning these. A part of the tracer: see tracer.h. */
+#include "gc/core.h"
+#include "gc/tracer.h"
+
+void mdn_tracer_pin_only(struct tracer *tracer, uintptr_t cell) {
+  struct space *space = &tracer->core->space;
+  size_t granule = space_granule(space, cell);
+  if (!bitmap_test(space->pin_bits, granule)) {
+    space_set_pin(space, granule);
+    struct span *span = space_span_of(space, cell);
+    if (span->pinned++ == 0) {
+      span->next_pinned = tracer->core->pinned;
+      tracer->core->pinned = span;
+    }
+    tracer->core->figures.objects_pinned++;
+  }
+}
+
+void mdn_tracer_pin_cell(struct tracer *tracer, uintptr_t cell) {
+  mdn_tracer_pin_only(tracer, cell);
+  mdn_tracer_mark_cell(tracer, cell);
+}
+
+/* Whether a loop may have left a pointer just past an object of this kind, with the next object right
+ * behind it. Small objects of fixed size are not walked with end pointers, and for them the price would be
+ * high: each pointer to one would keep its neighbour alive, often the root of a structure that died (in
+ * GCBench a tree of 12 MB). docs/design/past-the-end.md has the figures. */
+#define WALKED_LEAST 128
+static bool walked(const struct kind *kind) { return !kind->fixed_size || kind->size > WALKED_LEAST; }
+
+static void pin_address(struct tracer *tracer, uintptr_t address) {
+  struct space *space = &tracer->core->space;
+  uintptr_t cell = mdn_space_cell_at(space, address);
+  if (cell) mdn_tracer_pin_cell(tracer, cell);
+  if (cell && cell != address) return;
+  uintptr_t before = mdn_space_cell_at(space, address - 1);
+  if (before && (!cell || walked(&tracer->kinds[(uint16_t)space_page_entry(space, before)]))) mdn_tracer_pin_cell(tracer, before);
+}
+
+void mdn_tracer_pin_word(struct tracer *tracer, uintptr_t word) {
+  /* One compare rejects most words: the range, with its end included for "just past". */
+  if (word - tracer->base <= tracer->extent) pin_address(tracer, word);
+  const struct reference_form *form = &tracer->form;
+  if (form->high_mask && (word & form->high_mask) == form->high_match) {
+    uintptr_t address = word & ~form->high_mask;
+    if (address != word && address - tracer->base <= tracer->extent) pin_address(tracer, address);
+  }
+}
+
+void mdn_tracer_pin_reference(struct tracer *tracer, uintptr_t word) {
+  size_t offset;
+  if (!reference_offset(&tracer->form, false, tracer->base, tracer->extent, word, &offset)) return;
+  uintptr_t cell = mdn_space_cell_at(&tracer->core->space, tracer->base + offset);
+  if (cell) mdn_tracer_pin_cell(tracer, cell);
+}
+
+__attribute__((no_sanitize("address"))) void mdn_tracer_pin_words(struct tracer *tracer, const midden_word *first,
+                                                                  size_t count) {
+  for (size_t i = 0; i < count; i++) mdn_tracer_pin_word(tracer, first[i]);
+}
