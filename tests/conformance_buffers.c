@@ -142,6 +142,23 @@ START_TEST(the_limit_of_buffers) {
 }
 END_TEST
 
+/* The bytes fit and the object does not: they go back. */
+START_TEST(no_room_for_the_object) {
+  world here;
+  world_open(&here, _i, "heap-limit=512K,heap-initial=64K,verify=off");
+  ck_assert_uint_ne(midden_buffer_kind(here.heap, NULL).id, 0);
+  void *blocks[100];
+  size_t count = 0;
+  while ((blocks[count] = midden_block_alloc(here.mutator, 8192)) != NULL) count++;
+  ck_assert_int_eq(midden_block_free(here.mutator, blocks[--count]), MIDDEN_OK); /* one block waits, no page is free */
+  ck_assert_ptr_null(midden_buffer_new(here.mutator, 8192));
+  ck_assert_int_eq(midden_last_status(here.mutator), MIDDEN_NO_MEMORY);
+  ck_assert_uint_eq(world_statistics(&here).blocks, count);
+  ck_assert_uint_eq(world_statistics(&here).buffers + world_statistics(&here).buffer_bytes, 0);
+  world_close(&here);
+}
+END_TEST
+
 /* Buffers pace the collector although their objects are small. */
 START_TEST(buffers_pace) {
   world here;
@@ -342,6 +359,7 @@ int main(void) {
       {the_dead_give_back, COLLECTING | PRECISE | CALM},
       {buffers_at_random, ANYWHERE},
       {the_limit_of_buffers, COLLECTING | CALM},
+      {no_room_for_the_object, CALM},
       {buffers_pace, COLLECTING | CALM},
       {releasing, ANYWHERE},
       {no_buffers, ANYWHERE},
