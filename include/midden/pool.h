@@ -62,7 +62,8 @@ MIDDEN_API midden_status midden_pool_grow(midden_mutator *mutator, midden_pool *
  * CLOSED (also when it is shut while waiting), NO_MEMORY (the system has no condition to wait with), BAD_ARGUMENT,
  * MISUSE (not a pool). Who gives up leaves the line, and what was held for him goes to the next.
  * Any thread. A thread that waits is not a cancellation point. Not from inside a collection of the pool's heap. When the
- * heap's own thread waits, no collection runs meanwhile: see midden_buffer_acquire. Cost: a search in a bitmap of the chunks. */
+ * heap's own thread waits, no collection runs meanwhile: see midden_buffer_acquire. Cost: a search in a bitmap of the
+ * chunks. */
 MIDDEN_API midden_status midden_pool_acquire(midden_pool *pool, size_t size, uint64_t timeout_ns, const char *site,
                                              midden_lease *lease);
 
