@@ -110,7 +110,7 @@ START_TEST(blocks_are_no_objects) {
     world_collect(&here);
     ck_assert_uint_eq(here.slots[i], (uintptr_t)bytes);
     ck_assert_uint_eq(((vector *)here.slots[300 + i])->elements[1], (uintptr_t)bytes);
-    ck_assert_uint_eq(*(midden_word *)bytes, (uintptr_t)bytes);
+    ck_assert_uint_eq(*(midden_word *)(void *)bytes, (uintptr_t)bytes);
     if (i % 3 == 0) { /* its pages go to objects, with the words still there */
       holder = (vector *)here.slots[300 + i];
       midden_store_word(here.mutator, holder, &holder->elements[1], 0);

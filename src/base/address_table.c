@@ -60,7 +60,7 @@ void mdn_address_remove(struct address_table *table, uintptr_t address) {
   uint64_t *value = mdn_address_find(table, address);
   if (!value) return;
   size_t mask = table->capacity - 1;
-  size_t hole = (size_t)((struct address_entry *)((char *)value - offsetof(struct address_entry, value)) - table->entries);
+  size_t hole = ((uintptr_t)value - (uintptr_t)table->entries) / sizeof(struct address_entry);
   for (size_t place = after(table, hole); table->entries[place].address; place = after(table, place)) {
     size_t home = place_of(table, table->entries[place].address);
     if (((place - home) & mask) < ((place - hole) & mask)) continue; /* its home lies behind the hole */
