@@ -183,7 +183,7 @@ midden_status midden_pool_close(midden_mutator *face, midden_pool *pool) {
   if (status != MIDDEN_OK) return status;
   midden_heap *heap = mutator_of(face)->heap;
   mdn_pool_shut(pool, true);
-  midden_pool_statistics statistics;
+  midden_pool_statistics statistics = {0};
   midden_pool_statistics_read(pool, &statistics);
   if (statistics.owned_leases > 0) mdn_heap_collect(heap, CAUSE_REQUEST, false); /* the owners may be dead */
   if (report_leases(heap, pool) > 0) return MIDDEN_IN_USE;
