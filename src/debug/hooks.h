@@ -4,7 +4,8 @@
 
 #include "midden/heap.h"
 
-/* Installs the verifier around collections, if the configuration wants it. */
-void mdn_debug_install(midden_heap *heap);
+/* Adds the observers that the configuration wants. post: MIDDEN_OK; or *error says what cannot be had: those that were
+ * added are closed with the heap. */
+midden_status mdn_debug_install(midden_heap *heap, midden_error *error);
 
 #endif

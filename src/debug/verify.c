@@ -3,7 +3,7 @@
  * Runs must be flushed, so that alloc bits are exact. It changes nothing. */
 #include "base/error.h"
 #include "debug/barriers.h"
-#include "debug/hooks.h"
+#include "debug/installers.h"
 #include "gc/layout.h"
 #include "heap/heap.h"
 #include "midden/debug.h"
@@ -246,20 +246,32 @@ midden_status midden_verify(midden_heap *heap, midden_error *error) {
   return status;
 }
 
-static midden_status verify_and_report(midden_heap *heap, const char *when) {
+static midden_status verify_and_report(midden_heap *heap, const char *when, uint64_t collection) {
   midden_error error;
   midden_status status = walk_heap(heap, &error);
   if (status != MIDDEN_OK) {
     mdn_heap_report(heap, true, "midden: verify %s collection %llu: %s", when,
-                    (unsigned long long)heap->figures.collections + (*when == 'b'), error.message);
+                    (unsigned long long)collection, error.message);
   }
   return status;
 }
 
-static midden_status verify_before(midden_heap *heap) { return verify_and_report(heap, "before"); }
-static midden_status verify_after(midden_heap *heap) { return verify_and_report(heap, "after"); }
+static midden_status verify_before(struct observer *observer, midden_heap *heap, const struct collected *collected) {
+  (void)observer;
+  return verify_and_report(heap, "before", collected->number);
+}
 
-void mdn_debug_install(midden_heap *heap) {
-  if (heap->config.verify & MIDDEN_VERIFY_BEFORE) heap->before_collection = verify_before;
-  if (heap->config.verify & MIDDEN_VERIFY_AFTER) heap->after_collection = verify_after;
+static midden_status verify_after(struct observer *observer, midden_heap *heap, const struct collected *collected) {
+  (void)observer;
+  return verify_and_report(heap, "after", collected->number);
+}
+
+midden_status mdn_verifier_install(midden_heap *heap, midden_error *error) {
+  if (heap->config.verify == MIDDEN_VERIFY_OFF) return MIDDEN_OK;
+  struct observer *verifier = mdn_observer_new(heap, sizeof *verifier, error);
+  if (!verifier) return MIDDEN_NO_MEMORY;
+  if (heap->config.verify & MIDDEN_VERIFY_BEFORE) verifier->before = verify_before;
+  if (heap->config.verify & MIDDEN_VERIFY_AFTER) verifier->after = verify_after;
+  mdn_observer_add(heap, verifier);
+  return MIDDEN_OK;
 }

@@ -45,6 +45,7 @@ static void evacuate_marked(const struct collection *collection) {
   struct fixer fixer;
   mdn_tracer_mark_all(collection);
   if (collection->minor) return; /* marks do not tell old from young any more: what is young stays in place */
+  step_begin(&core->steps, STEP_MOVE);
   if (!mdn_fixer_open(&fixer, core, copied_address)) return; /* no memory to move safely: all stays marked in place */
   for (struct central *central = core->active; central; central = central->next_active) {
     struct span *last = central->last; /* spans added behind it hold copies */

@@ -225,6 +225,7 @@ static void mark_sequence(struct space *space, struct central *central) {
 static void compact(struct core *core) {
   struct fixer fixer;
   bool any = false;
+  step_begin(&core->steps, STEP_MOVE);
   if (!mdn_fixer_open(&fixer, core, slid_address)) return; /* no memory to move safely: what lives stays in place */
   for (struct central *central = core->active; central; central = central->next_active) {
     if (central->movable) any |= plan_sequence(&core->space, central, core->dense_percent);

@@ -10,6 +10,7 @@
 #include "gc/phases.h"
 #include "gc/reference.h"
 #include "gc/side.h"
+#include "gc/steps.h"
 #include "gc/tracer.h"
 #include "gc/weak.h"
 #include "midden/statistics.h"
@@ -101,6 +102,7 @@ struct core {
   struct defragment defragment;
   struct span *pinned;       /* spans with pins, during a collection */
   struct core_figures figures;
+  struct step_log steps;     /* of the last collection */
 };
 
 /* One collection's view of the C stack. */

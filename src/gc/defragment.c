@@ -189,6 +189,7 @@ static void defragment_collect(const struct collection *collection) {
   struct span *sources = core->defragment.refused ? NULL : choose_sources(core);
   mdn_sweep(core, MIDDEN_POISON_SWEPT, false);
   if (sources) {
+    step_begin(&core->steps, STEP_MOVE);
     empty_spans(core, sources);
     fix_all(&fixer);
     mdn_evacuation_end(core, false);

@@ -24,6 +24,7 @@ static void free_in_all_spans(struct core *core, bool all) {
 
 void mdn_free_dead(struct core *core, bool minor) {
   if (!core->kinds.frees) return;
+  step_begin(&core->steps, STEP_FREE);
   if (!minor) {
     free_in_all_spans(core, false);
     return;

@@ -253,6 +253,7 @@ void mdn_scavenge(const struct collection *collection) {
       .core = core,
       .tracer = &core->tracer};
   core->scavenger = &scavenger;
+  step_begin(&core->steps, STEP_ROOTS);
   visit_pins(collection);
   if (collection->minor) scavenge_remembered(&scavenger);
   mdn_core_visit_precise(core, &scavenger.visitor);

@@ -105,6 +105,7 @@ static void count_pins(struct core *core) {
 }
 
 void mdn_sweep(struct core *core, uintptr_t poison, bool minor) {
+  step_begin(&core->steps, STEP_SWEEP);
   count_pins(core);
   if (minor) {
     sweep_touched(core, poison);

@@ -338,6 +338,7 @@ static void drain_all(struct core *core) { mdn_tracer_drain(&core->tracer); }
 
 void mdn_tracer_mark_all(const struct collection *collection) {
   struct tracer *tracer = &collection->core->tracer;
+  step_begin(&collection->core->steps, STEP_ROOTS);
   if (collection->minor) mark_remembered(collection->core);
   mdn_core_visit_ambiguous(collection, &tracer->visitor);
   mdn_core_visit_precise(collection->core, &tracer->visitor);

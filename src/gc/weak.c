@@ -103,7 +103,9 @@ void mdn_weak_process(struct core *core, bool minor, midden_visitor *visitor, vo
   struct weak *weak = &core->weak;
   weak->visitor = visitor;
   weak->drain = drain;
+  step_begin(&core->steps, STEP_TRACE);
   mdn_ephemerons_settle(core);
+  step_begin(&core->steps, STEP_LIVENESS);
   mdn_phases_run(core, MIDDEN_MARKING_ENDS);
   settle_notes(core, MIDDEN_WEAK_SHORT);
   mdn_finalizers_process(core, minor);

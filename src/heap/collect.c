@@ -33,12 +33,12 @@ void mdn_heap_report(midden_heap *heap, bool always, const char *format, ...) {
   }
 }
 
-static const char *cause_name(enum cause cause) {
+const char *mdn_cause_name(enum cause cause) {
   static const char *const names[] = {"pacing", "request", "stress", "emergency"};
   return names[cause];
 }
 
-/* One collection, while it runs. */
+/* What a collection is called with, through mdn_registers_call. */
 struct attempt {
   midden_heap *heap;
   const struct collector *collector;
@@ -47,14 +47,14 @@ struct attempt {
   midden_status status;
 };
 
-static void measure(midden_heap *heap, const struct attempt *attempt, uint64_t pause_ns) {
-  enum cause cause = attempt->cause;
+static void measure(midden_heap *heap, const struct collected *collected) {
   struct heap_figures *figures = &heap->figures;
+  uint64_t pause_ns = collected->ended - collected->began;
   figures->collections++;
-  figures->minor_collections += attempt->minor;
-  figures->emergency_collections += cause == CAUSE_EMERGENCY;
-  figures->stress_collections += cause == CAUSE_STRESS;
-  figures->requested_collections += cause == CAUSE_REQUEST;
+  figures->minor_collections += collected->minor;
+  figures->emergency_collections += collected->cause == CAUSE_EMERGENCY;
+  figures->stress_collections += collected->cause == CAUSE_STRESS;
+  figures->requested_collections += collected->cause == CAUSE_REQUEST;
   figures->total_pause_ns += pause_ns;
   figures->last_pause_ns = pause_ns;
   if (pause_ns > figures->longest_pause_ns) figures->longest_pause_ns = pause_ns;
@@ -62,17 +62,15 @@ static void measure(midden_heap *heap, const struct attempt *attempt, uint64_t p
   figures->fragmentation = live ? (double)mdn_heap_committed(heap) / (double)live : 0;
 }
 
-static void log_collection(midden_heap *heap, const struct attempt *attempt, size_t before, uint64_t pinned_before) {
+static void log_collection(midden_heap *heap, const struct collected *collected) {
   if (!heap->log && !heap->config.report) return;
   if (strcmp(heap->config.log, "off") == 0) return;
   const struct core_figures *figures = &heap->core.figures;
   mdn_heap_report(heap, false,
                   "midden: collection %llu %s %s %s: %zu -> %zu bytes, %zu objects, %llu pinned, pause %.3f ms",
-                  (unsigned long long)heap->figures.collections, attempt->collector->name,
-                  attempt->minor ? "minor" : "full", cause_name(attempt->cause), before,
-                  figures->live_bytes, figures->live_objects,
-                  (unsigned long long)(figures->objects_pinned - pinned_before),
-                  (double)heap->figures.last_pause_ns / 1e6);
+                  (unsigned long long)collected->number, collected->collector, collected->minor ? "minor" : "full",
+                  mdn_cause_name(collected->cause), collected->used_before, figures->live_bytes, figures->live_objects,
+                  (unsigned long long)collected->pinned, (double)(collected->ended - collected->began) / 1e6);
 }
 
 static size_t used_bytes(const struct core *core) {
@@ -100,8 +98,37 @@ static void count_epoch(struct core *core) {
   }
 }
 
-static midden_status run_hook(midden_heap *heap, collection_hook hook) {
-  return hook ? hook(heap) : MIDDEN_OK;
+static void report_cycles(midden_heap *heap, uint64_t cycles) {
+  if (cycles == 0) return;
+  mdn_heap_report(heap, false, "midden: ordered finalizers: %llu cycles of objects that reach each other: of each, "
+                              "the one registered first is finalized first",
+                  (unsigned long long)cycles);
+}
+
+/* The pause: from here on to the last page that is given back. */
+static void collect_and_measure(midden_heap *heap, const struct collector *collector, struct collected *collected) {
+  struct core *core = &heap->core;
+  const struct core_figures before = core->figures;
+  core->steps.count = 0;
+  step_begin(&core->steps, STEP_PREPARE);
+  collected->began = core->space.now = core->steps.starts[0].at;
+  /* Who asks for a collection, or needs its memory, gets all that can be had. */
+  bool thorough = collected->cause == CAUSE_REQUEST || collected->cause == CAUSE_EMERGENCY;
+  core->dense_percent = thorough ? 100 : heap->config.dense_span;
+  collector->collect(collected->collection);
+  collected->pinned = core->figures.objects_pinned - before.objects_pinned;
+  collected->moved = core->figures.objects_moved - before.objects_moved;
+  if (collected->moved) count_epoch(core);
+  mdn_external_charge(heap);
+  step_begin(&core->steps, STEP_RETURN);
+  collected->ended = mdn_os_clock();
+  if (collected->ended > RETURN_DELAY_NS) {
+    mdn_space_return(&core->space, collected->ended - RETURN_DELAY_NS, !collected->minor);
+    collected->ended = mdn_os_clock();
+  }
+  measure(heap, collected);
+  mdn_pacing_after(heap, collected->minor, collected->ended - collected->began);
+  report_cycles(heap, core->figures.finalizer_cycles - before.finalizer_cycles);
 }
 
 static __attribute__((noinline)) void collect_with_registers(void *context, const midden_word *registers,
@@ -118,36 +145,21 @@ static __attribute__((noinline)) void collect_with_registers(void *context, cons
   }
   heap->collecting = true;
   mdn_core_flush(core);
-  attempt->status = run_hook(heap, heap->before_collection);
-  if (attempt->status != MIDDEN_OK) { /* what is broken must not be moved about */
+  struct collected collected = {.collection = &collection,
+                                .collector = attempt->collector->name,
+                                .cause = attempt->cause,
+                                .minor = attempt->minor,
+                                .number = heap->figures.collections + 1,
+                                .used_before = used_bytes(core)};
+  attempt->status = mdn_observers_before(heap, &collected);
+  if (attempt->status == MIDDEN_OK) {
+    collect_and_measure(heap, attempt->collector, &collected);
+    attempt->status = mdn_observers_after(heap, &collected);
+    log_collection(heap, &collected);
+  } else { /* what is broken must not be moved about */
     heap->pacing.allocated = 0;
-    heap->collecting = false;
-    return;
   }
-  size_t before = heap->log ? used_bytes(core) : 0;
-  uint64_t pinned_before = core->figures.objects_pinned, cycles_before = core->figures.finalizer_cycles;
-  core->space.now = mdn_os_clock();
-  uint64_t moved_before = core->figures.objects_moved;
-  /* Who asks for a collection, or needs its memory, gets all that can be had. */
-  bool thorough = attempt->cause == CAUSE_REQUEST || attempt->cause == CAUSE_EMERGENCY;
-  core->dense_percent = thorough ? 100 : heap->config.dense_span;
-  attempt->collector->collect(&collection);
-  if (core->figures.objects_moved != moved_before) count_epoch(core);
-  mdn_external_charge(heap);
-  uint64_t end = mdn_os_clock();
-  uint64_t pause_ns = end - core->space.now;
-  if (end > RETURN_DELAY_NS) mdn_space_return(&core->space, end - RETURN_DELAY_NS, !attempt->minor);
-  measure(heap, attempt, pause_ns);
-  mdn_pacing_after(heap, attempt->minor, pause_ns);
-  midden_status after = run_hook(heap, heap->after_collection);
-  if (attempt->status == MIDDEN_OK) attempt->status = after;
   heap->collecting = false;
-  log_collection(heap, attempt, before, pinned_before);
-  if (core->figures.finalizer_cycles > cycles_before) {
-    mdn_heap_report(heap, false, "midden: ordered finalizers: %llu cycles of objects that reach each other: of each, "
-                                "the one registered first is finalized first",
-                    (unsigned long long)(core->figures.finalizer_cycles - cycles_before));
-  }
 }
 
 static midden_status collect_with(midden_heap *heap, const struct collector *collector, enum cause cause, bool minor) {

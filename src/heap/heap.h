@@ -7,6 +7,7 @@
 #include "base/os.h"
 #include "gc/collector.h"
 #include "gc/core.h"
+#include "heap/observer.h"
 #include "midden/config.h"
 #include "midden/heap.h"
 
@@ -14,8 +15,6 @@
 
 #define HEAP_SIGNATURE ((uintptr_t)0x6d696464656e4850)    /* "middenHP" */
 #define MUTATOR_SIGNATURE ((uintptr_t)0x6d696464656e4d55) /* "middenMU" */
-
-enum cause { CAUSE_PACING, CAUSE_REQUEST, CAUSE_STRESS, CAUSE_EMERGENCY };
 
 /* When to collect next, in bytes of cells handed out since the last collection. */
 struct pacing {
@@ -43,9 +42,6 @@ struct stress_state {
   uint64_t count;  /* allocations since the last stress collection */
   uint64_t random;
 };
-
-/* Callbacks around each collection, installed by layers above (src/debug). pre: runs are flushed. */
-typedef midden_status (*collection_hook)(midden_heap *heap);
 
 struct heap_figures {
   uint64_t refills, page_heap_refills, large_allocations;
@@ -80,7 +76,7 @@ struct midden_heap {
   struct collecting_share share;
   struct stress_state stress;
   struct heap_figures figures;
-  collection_hook before_collection, after_collection;
+  struct observer *observers;
   FILE *log;
   struct midden_pool *pools; /* open ones */
   size_t pool_bytes;         /* of their chunks that have memory; in core.external_bytes */

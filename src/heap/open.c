@@ -45,6 +45,7 @@ static midden_status open_log(midden_heap *heap, midden_error *error) {
 }
 
 static void release(midden_heap *heap) {
+  mdn_observers_close(heap);
   if (heap->log && heap->log != stderr) fclose(heap->log);
   mdn_tracer_close(&heap->core.tracer);
   mdn_weak_close(&heap->core);
@@ -100,11 +101,11 @@ midden_status midden_heap_open(const midden_config *config, midden_heap **result
     status = mdn_error(error, MIDDEN_NO_MEMORY, "the system refused memory for the mark stack");
   }
   if (status == MIDDEN_OK) status = open_log(heap, error);
+  if (status == MIDDEN_OK) status = mdn_debug_install(heap, error);
   if (status != MIDDEN_OK) {
     release(heap);
     return status;
   }
-  mdn_debug_install(heap);
   heap->opened_at = mdn_os_clock();
   mdn_pacing_open(heap);
   heap->signature = HEAP_SIGNATURE;

@@ -1,0 +1,10 @@
+/* The parts of src/debug that hang into a heap: each installs itself if the configuration wants it, and is called once,
+ * by mdn_debug_install. post: MIDDEN_OK; or *error (may be NULL) says what cannot be had. */
+#ifndef MIDDEN_DEBUG_INSTALLERS_H
+#define MIDDEN_DEBUG_INSTALLERS_H
+
+#include "midden/heap.h"
+
+midden_status mdn_verifier_install(midden_heap *heap, midden_error *error);
+
+#endif
