@@ -25,8 +25,8 @@ struct barrier_walk {
 /* The remembered objects are found by their pin bits, which nobody else uses outside a collection. */
 static void flag_remembered(struct core *core, bool on) {
   struct space *space = &core->space;
-  for (size_t i = 0; i < core->remembered.count; i++) {
-    size_t granule = space_granule(space, core->remembered.cells[i]);
+  for (size_t i = 0; i < core->remembered.cells.count; i++) {
+    size_t granule = space_granule(space, remembered_cell(core, i));
     if (on) {
       space_set_pin(space, granule);
     } else {

@@ -64,8 +64,7 @@ struct defragment {
 
 /* Old objects stored into since the last collection; see remembered.h. */
 struct remembered {
-  uintptr_t *cells;
-  size_t count, capacity;
+  struct table cells; /* of uintptr_t */
   bool overflowed; /* one is missing: the next collection must be full */
 };
 

@@ -3,14 +3,12 @@
 
 /* Puts an object on the list. post: false if the list cannot grow: the next collection must be a full one. */
 static bool list_object(struct core *core, uintptr_t object) {
-  struct remembered *remembered = &core->remembered;
-  void *cells = remembered->cells;
-  if (!mdn_arena_grow(&core->arena, &cells, &remembered->capacity, remembered->count + 1, sizeof(uintptr_t))) {
-    remembered->overflowed = true;
+  struct table *cells = &core->remembered.cells;
+  if (!table_grow(cells, core->space.memory, cells->count + 1, sizeof object)) {
+    core->remembered.overflowed = true;
     return false;
   }
-  remembered->cells = cells;
-  remembered->cells[remembered->count++] = object;
+  ((uintptr_t *)cells->items)[cells->count++] = object;
   core->figures.objects_remembered++;
   return true;
 }
@@ -38,17 +36,15 @@ void mdn_remember(struct core *core, uintptr_t object, uintptr_t first, size_t b
 }
 
 void mdn_remembered_restore(struct core *core) {
-  const struct remembered *remembered = &core->remembered;
-  for (size_t i = 0; i < remembered->count; i++) {
-    bitmap_set(core->space.mark_bits, space_granule(&core->space, remembered->cells[i]));
+  for (size_t i = 0; i < core->remembered.cells.count; i++) {
+    bitmap_set(core->space.mark_bits, space_granule(&core->space, remembered_cell(core, i)));
   }
 }
 
 void mdn_remembered_clear(struct core *core) {
-  struct remembered *remembered = &core->remembered;
   struct space *space = &core->space;
-  for (size_t i = 0; i < remembered->count; i++) {
-    uintptr_t cell = remembered->cells[i];
+  for (size_t i = 0; i < core->remembered.cells.count; i++) {
+    uintptr_t cell = remembered_cell(core, i);
     uint64_t entry = space_page_entry(space, cell);
     if (!(entry & PAGE_LARGE)) continue;
     uint64_t *words = space->mark_bits + (space_granule(space, cell) >> 6);
@@ -56,6 +52,14 @@ void mdn_remembered_clear(struct core *core) {
     words[0] &= ~LARGE_LISTED;
     for (size_t card = 0; card < cards; card++) words[card] &= ~CARD_DIRTY;
   }
-  remembered->count = 0;
-  remembered->overflowed = false;
+  core->remembered.cells.count = 0;
+  core->remembered.overflowed = false;
+}
+
+void mdn_remembered_trim(struct core *core) {
+  if (core->remembered.cells.count == 0) mdn_table_clear(&core->remembered.cells, core->space.memory);
+}
+
+void mdn_remembered_close(struct core *core) {
+  if (core->space.memory) mdn_table_close(&core->remembered.cells, core->space.memory);
 }

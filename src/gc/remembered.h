@@ -24,8 +24,15 @@ void mdn_remember(struct core *core, uintptr_t object, uintptr_t first, size_t b
 /* Marks all remembered objects again, at the start of a collection. A full one then clears all marks. */
 void mdn_remembered_restore(struct core *core);
 
-/* Empties the set and its dirty flags. */
+/* Empties the set and its dirty flags. Its memory stays for the next round. */
 void mdn_remembered_clear(struct core *core);
+/* Gives an empty set's memory back, if it is more than a little. */
+void mdn_remembered_trim(struct core *core);
+void mdn_remembered_close(struct core *core);
+
+static inline uintptr_t remembered_cell(const struct core *core, size_t index) {
+  return ((const uintptr_t *)core->remembered.cells.items)[index];
+}
 
 /* Visits the slots of one remembered object that may have been stored into. */
 ALWAYS_INLINE void remembered_each(struct core *core, uintptr_t cell, slot_function visit, void *context,

@@ -225,8 +225,8 @@ static void visit_pins(const struct collection *collection) {
 
 static void scavenge_remembered(struct scavenger *scavenger) {
   struct core *core = scavenger->core;
-  for (size_t i = 0; i < core->remembered.count; i++) {
-    remembered_each(core, core->remembered.cells[i], scavenge_slot, scavenger, &scavenger->visitor);
+  for (size_t i = 0; i < core->remembered.cells.count; i++) {
+    remembered_each(core, remembered_cell(core, i), scavenge_slot, scavenger, &scavenger->visitor);
   }
   mdn_remembered_clear(core);
 }

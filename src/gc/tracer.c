@@ -321,6 +321,7 @@ void mdn_tracer_begin(const struct collection *collection) {
     mdn_remembered_restore(core);
   } else {
     mdn_remembered_clear(core);
+    mdn_remembered_trim(core);
     clear_marks(core);
   }
   mdn_pins_mark(core);
@@ -328,8 +329,8 @@ void mdn_tracer_begin(const struct collection *collection) {
 
 static void mark_remembered(struct core *core) {
   struct tracer *tracer = &core->tracer;
-  for (size_t i = 0; i < core->remembered.count; i++) {
-    remembered_each(core, core->remembered.cells[i], mark_slot, tracer, &tracer->visitor);
+  for (size_t i = 0; i < core->remembered.cells.count; i++) {
+    remembered_each(core, remembered_cell(core, i), mark_slot, tracer, &tracer->visitor);
   }
   mdn_remembered_clear(core);
 }

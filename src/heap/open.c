@@ -6,6 +6,7 @@
 #include "base/os_limits.h"
 #include "debug/hooks.h"
 #include "gc/free_hooks.h"
+#include "gc/remembered.h"
 #include "heap/heap.h"
 
 /* Address space is asked for at this multiple of the limit, so that fragmentation of the page heap does
@@ -51,6 +52,7 @@ static void release(midden_heap *heap) {
   mdn_weak_close(&heap->core);
   mdn_ephemerons_close(&heap->core);
   mdn_phases_close(&heap->core);
+  mdn_remembered_close(&heap->core);
   mdn_space_close(&heap->core.space);
   mdn_arena_close(&heap->core.arena);
   midden_memory memory = heap->memory;

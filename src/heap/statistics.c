@@ -9,7 +9,8 @@ size_t mdn_heap_committed(const midden_heap *heap) {
   bytes += mdn_space_metadata_bytes(&core->space) + core->arena.committed_bytes + heap->bytes;
   bytes += core->tracer.stack.capacity * sizeof(mark_entry);
   bytes += core->weak.notes[0].bytes + core->weak.notes[1].bytes;
-  bytes += core->ephemerons.pending.bytes + core->ephemerons.buckets.bytes + core->phases.held.bytes;
+  bytes += core->ephemerons.pending.bytes + core->ephemerons.buckets.bytes + core->phases.held.bytes +
+           core->remembered.cells.bytes;
   for (const struct mutator *mutator = core->mutators; mutator; mutator = mutator->next) bytes += mutator->bytes;
   for (const struct mutator *mutator = heap->detached; mutator; mutator = mutator->next) bytes += mutator->bytes;
   return bytes;
