@@ -189,6 +189,59 @@ START_TEST(removed_stacks_keep_nothing) {
 }
 END_TEST
 
+/* Frames belong to the stack that they were made on: coroutines that end in another order than they began leave each
+ * other's frames alone, and those that wait are roots, by which objects move. */
+static __attribute__((noinline)) bool framed(coroutine *self, size_t depth) {
+  uintptr_t seed = self->number * 100 + depth;
+  void *local = world_leaf(self->here, TARGET_BYTES, seed);
+  MIDDEN_FRAME(self->here->mutator, local);
+  bool good = depth == 0 || framed(self, depth - 1);
+  for (size_t i = 0; i < self->number; i++) {
+    yield_back(self);
+    world_churn(self->here, 20);
+    good = good && leaf_is(local, TARGET_BYTES, seed);
+  }
+  MIDDEN_END(self->here->mutator);
+  return good;
+}
+
+static void framed_body(void) {
+  coroutine *self = starting;
+  self->good = framed(self, 2);
+  self->finished = true;
+  midden_stack_switch(self->here->mutator, self->caller_stack);
+  setcontext(&self->caller);
+}
+
+START_TEST(frames_of_each_stack) {
+  world here;
+  world_open(&here, _i, NULL);
+  static coroutine all[COROUTINES];
+  for (size_t i = 0; i < COROUTINES; i++) {
+    create(&here, &all[i], i + 1);
+    makecontext(&all[i].context, framed_body, 0);
+  }
+  void *outside = world_leaf(&here, TARGET_BYTES, 7);
+  MIDDEN_FRAME(here.mutator, outside);
+  for (size_t left = COROUTINES; left > 0;) {
+    for (size_t i = 0; i < COROUTINES; i++) {
+      if (all[i].finished) continue;
+      starting = &all[i];
+      resume(&all[i], NULL);
+      if (all[i].finished) left--;
+    }
+    disturb(&here);
+    EXPECT_LEAF(outside, TARGET_BYTES, 7);
+  }
+  for (size_t i = 0; i < COROUTINES; i++) {
+    ck_assert_msg(all[i].good, "coroutine %zu", i);
+    destroy(&all[i]);
+  }
+  MIDDEN_END(here.mutator);
+  world_close(&here);
+}
+END_TEST
+
 START_TEST(misuse_is_answered) {
   world here, other;
   world_open(&here, _i, NULL);
@@ -218,6 +271,7 @@ int main(void) {
       {coroutines_interleaved, CONSERVATIVE},
       {a_coroutine_in_a_coroutine, CONSERVATIVE},
       {removed_stacks_keep_nothing, CONSERVATIVE | COLLECTING | CALM},
+      {frames_of_each_stack, ANYWHERE},
       {misuse_is_answered, CONSERVATIVE},
   };
   return run_combinations("coroutines", tests, COUNT_OF(tests));
