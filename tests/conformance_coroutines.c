@@ -15,6 +15,7 @@ typedef struct coroutine {
   midden_stack *caller_stack;
   void *memory;
   world *here;
+  bool (*run)(struct coroutine *self, size_t depth); /* what it does */
   size_t number;
   size_t yields;
   bool finished;
@@ -57,7 +58,7 @@ static __attribute__((noinline)) bool inner(coroutine *self, size_t depth) {
 
 static void body(void) {
   coroutine *self = starting;
-  self->good = inner(self, 3);
+  self->good = self->run(self, 3);
   self->finished = true;
   midden_stack_switch(self->here->mutator, self->caller_stack);
   setcontext(&self->caller);
@@ -66,6 +67,7 @@ static void body(void) {
 static void create(world *here, coroutine *made, size_t number) {
   memset(made, 0, sizeof *made);
   made->here = here;
+  made->run = inner;
   made->number = number;
   made->memory = malloc(STACK_BYTES);
   ck_assert_ptr_nonnull(made->memory);
@@ -205,21 +207,13 @@ static __attribute__((noinline)) bool framed(coroutine *self, size_t depth) {
   return good;
 }
 
-static void framed_body(void) {
-  coroutine *self = starting;
-  self->good = framed(self, 2);
-  self->finished = true;
-  midden_stack_switch(self->here->mutator, self->caller_stack);
-  setcontext(&self->caller);
-}
-
 START_TEST(frames_of_each_stack) {
   world here;
   world_open(&here, _i, NULL);
   static coroutine all[COROUTINES];
   for (size_t i = 0; i < COROUTINES; i++) {
     create(&here, &all[i], i + 1);
-    makecontext(&all[i].context, framed_body, 0);
+    all[i].run = framed;
   }
   void *outside = world_leaf(&here, TARGET_BYTES, 7);
   MIDDEN_FRAME(here.mutator, outside);
