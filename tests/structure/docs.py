@@ -10,6 +10,8 @@ import sys
 
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
+ANCHOR = re.compile(r"\]\(([^)#\s]*)#([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
 def lines(text):
@@ -40,6 +42,22 @@ def link_errors(documents):
         for path, text in documents.items()
         for target in LINK.findall(text)
         if "://" not in target and not (path.parent / target).exists()
+    ]
+
+
+def anchors(text):
+    """What a page's headings are called in links: as GitHub and others make it of them."""
+    headings = HEADING.findall(BLOCK.sub("", text))
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def anchor_errors(documents):
+    pages = {path.resolve(): anchors(text) for path, text in documents.items()}
+    return [
+        f"{path.name}: {target}#{anchor} is no heading"
+        for path, text in documents.items()
+        for target, anchor in ANCHOR.findall(text)
+        if "://" not in target and anchor not in pages.get((path.parent / target if target else path).resolve(), ())
     ]
 
 
@@ -90,7 +108,7 @@ def main(root, help_program, embedding, collectors):
     guides = {p: t for p, t in documents.items() if "design" not in p.relative_to(root).parts}
     examples = [lines(path.read_text()) for path in (root / "docs" / "examples").glob("*.c")]
     help_text = subprocess.run([help_program], check=True, capture_output=True, text=True).stdout
-    errors = code_errors(guides, examples) + link_errors(documents)
+    errors = code_errors(guides, examples) + link_errors(documents) + anchor_errors(documents)
     errors += refusal_errors(embedding)
     errors += design_errors(root / "docs" / "design")
     errors += collector_errors(documents[root / "README.md"], documents[root / "docs" / "collectors.md"], collectors)
