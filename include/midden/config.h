@@ -92,7 +92,7 @@ typedef struct midden_config {
   size_t nursery;               /* bytes allocated between minor collections; 0: chosen by the heap */
   size_t heap_initial;          /* bytes allocated before the first collection */
   midden_growth growth;
-  double growth_factor;         /* ratio: > 1; balance: the rule's constant c, in seconds per byte^..., > 0 */
+  double growth_factor;         /* ratio: > 1; balance: the rule's constant c, in 1/bytes, > 0 */
   unsigned dense_span;          /* mark-compact: percent; spans at the beginning that are so full stay; 1 to 100 */
   midden_stress stress;
   uint64_t stress_value;        /* alloc: N >= 1; random: the seed */

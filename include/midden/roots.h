@@ -93,11 +93,13 @@ typedef struct midden_mark {
 MIDDEN_API midden_mark midden_mark_save(midden_mutator *mutator);
 MIDDEN_API void midden_mark_restore(midden_mutator *mutator, midden_mark mark);
 
-/* ---- Coroutine stacks, for stack=conservative ----
+/* ---- Coroutine stacks ----
  * Where a heap has several mutators, each that may run on such a stack is told of it, and of each switch.
  * Register each stack that C code with references runs on, and announce each switch immediately
- * before making it. A stack that is not running is scanned from where it was left to its end,
- * together with the registers it was left with. */
+ * before making it. With stack=conservative, a stack that is not running is scanned from where it was left to its
+ * end, together with the registers it was left with. With either, frames belong to the stack that they were made on;
+ * scopes, handles and scoped pins belong to the mutator: close them before their stack is left.
+ * Each stack takes about 2.6 KiB, for its registers. */
 typedef struct midden_stack midden_stack;
 
 /* Registers a stack of `bytes` bytes whose lowest address is `low`. post: the stack, not running; or
@@ -106,7 +108,8 @@ MIDDEN_API midden_stack *midden_stack_add(midden_mutator *mutator, void *low, si
 
 /* Says that the host is about to leave the running stack for `to` (NULL: the stack that the mutator was
  * attached on). Call it in the function that makes the switch, immediately before.
- * post: MIDDEN_OK; or BAD_ARGUMENT if `to` is not a stack of this mutator. */
+ * post: MIDDEN_OK; or BAD_ARGUMENT if `to` is not a stack of this mutator. Cost: proportional to the number of
+ * stacks registered after `to`. */
 MIDDEN_API midden_status midden_stack_switch(midden_mutator *mutator, midden_stack *to);
 
 /* Forgets a stack. pre: it is not the running one. post: MIDDEN_OK; or MISUSE and nothing happened. */
