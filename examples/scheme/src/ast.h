@@ -136,6 +136,10 @@ struct node *definition_value(struct compiler *compiler, value form, struct scop
 /* The form with a keyword at its head, by the keyword. */
 struct node *parse_special(struct compiler *compiler, enum keyword keyword, value form, struct scope *scope);
 struct node *parse_derived(struct compiler *compiler, enum keyword keyword, value form, struct scope *scope);
+/* The expression of (name expression). */
+value binding_init(struct compiler *compiler, value binding, value form);
+struct node *parse_binding_form(struct compiler *compiler, enum keyword keyword, value form,
+                                struct scope *scope);
 struct node *parse_quasiquote(struct compiler *compiler, value template, int depth, struct scope *scope);
 struct node *parse_call(struct compiler *compiler, struct node *procedure, struct node **arguments,
                         int count);

@@ -38,9 +38,21 @@ value out_of_memory(struct vm *vm);
 /* After memory ran out: tries to set some aside again for the next time. MAY COLLECT AND MOVE. */
 void heap_restore_ballast(struct vm *vm);
 
-void *heap_allocate(struct vm *vm, enum kind kind);
-void *heap_allocate_sized(struct vm *vm, enum kind kind, size_t size);
+/* An object of a kind of fixed size; of any size. NULL: the exception is set. MAY COLLECT AND MOVE. */
+static inline void *heap_allocate(struct vm *vm, enum kind kind) {
+  void *object = midden_alloc(vm->mutator, vm->kinds[kind]);
+  if (MIDDEN_UNLIKELY(!object))
+    out_of_memory(vm);
+  return object;
+}
+static inline void *heap_allocate_sized(struct vm *vm, enum kind kind, size_t size) {
+  void *object = midden_alloc_sized(vm->mutator, vm->kinds[kind], size);
+  if (MIDDEN_UNLIKELY(!object))
+    out_of_memory(vm);
+  return object;
+}
 
+/* objects.c */
 value make_pair(struct vm *vm, value first, value rest);
 value make_flonum(struct vm *vm, double number);
 value make_vector(struct vm *vm, int64_t length, value fill);
