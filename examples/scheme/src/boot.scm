@@ -353,6 +353,23 @@
             (close-port port)
             (begin (eval form) (loop)))))))
 
+;; ---- hash tables ----
+
+(define (hashtable-update! table key procedure default)
+  (hashtable-set! table key (procedure (hashtable-ref table key default))))
+
+;; The keys hold the entries of a weak table until the values are taken, so that both are as many.
+(define (hashtable-entries table)
+  (let* ((keys (hashtable-keys table)) (contents (hashtable-values table)))
+    (reference-barrier keys)
+    (values keys contents)))
+
+(define (hashtable->alist table) (vector->list (%hashtable-cells table)))
+
+;; With the entries that are there when it begins: the procedure may change the table.
+(define (hashtable-walk table procedure)
+  (vector-for-each (lambda (cell) (procedure (car cell) (cdr cell))) (%hashtable-cells table)))
+
 ;; ---- guardians ----
 ;; (guardian object) guards it; (guardian) is an object that was guarded and is not reachable any
 ;; more, and now is again; or #f.

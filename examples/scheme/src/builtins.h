@@ -13,7 +13,9 @@ extern const struct builtin string_builtins[];
 extern const struct builtin vector_builtins[];
 extern const struct builtin port_builtins[];
 extern const struct builtin weak_builtins[];
+extern const struct builtin hashtable_builtins[];
 extern const struct builtin control_builtins[];
+extern const struct builtin collector_builtins[];
 
 /* A range of a sequence given by optional arguments argv[first], argv[first + 1]. false: an
  * exception is set. */

@@ -1,4 +1,4 @@
-/* Builtins: procedures, exceptions, time, the system, and the garbage collector. */
+/* Builtins: procedures, exceptions, time and the system. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -182,25 +182,6 @@ static value features(struct vm *vm, value *argv, int argc) {
   return symbol == FAIL ? FAIL : make_pair(vm, symbol, NIL);
 }
 
-/* ---- The collector ---- */
-static value gc(struct vm *vm, value *argv, int argc) {
-  (void)argv, (void)argc;
-  heap_collect(vm);
-  return UNSPECIFIED;
-}
-
-static value collection_count(struct vm *vm, value *argv, int argc) {
-  (void)argv, (void)argc;
-  midden_statistics statistics;
-  midden_statistics_read(vm->heap, &statistics);
-  return make_fixnum((int64_t)statistics.collections);
-}
-
-static value collector_name(struct vm *vm, value *argv, int argc) {
-  (void)argv, (void)argc;
-  return intern(vm, midden_heap_config(vm->heap)->collector);
-}
-
 static value unspecified(struct vm *vm, value *argv, int argc) {
   return (void)vm, (void)argv, (void)argc, UNSPECIFIED;
 }
@@ -239,9 +220,6 @@ const struct builtin control_builtins[] = {
     {"command-line", command_line, 0, 0},
     {"get-environment-variable", get_environment_variable, 1, 1},
     {"features", features, 0, 0},
-    {"gc", gc, 0, 0},
-    {"gc-collections", collection_count, 0, 0},
-    {"gc-collector", collector_name, 0, 0},
     {"interaction-environment", unspecified, 0, 0},
     {"system-global-environment", unspecified, 0, 0},
     {NULL, NULL, 0, 0},

@@ -5,17 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hash.h"
 #include "heap.h"
-
-#define FNV_BASIS 14695981039346656037u
-#define FNV_PRIME 1099511628211u
-
-static uint64_t hash_string(value string) { /* FNV-1a, by character */
-  uint64_t hash = FNV_BASIS;
-  for (int64_t i = 0; i < string_of(string)->length; i++)
-    hash = (hash ^ string_get(string, i)) * FNV_PRIME;
-  return hash;
-}
 
 static bool same_string(value a, value b) {
   int64_t length = string_of(a)->length;
@@ -135,9 +126,7 @@ static bool name_is(value string, const char *name, size_t length) {
 
 struct global *global_find(struct vm *vm, const char *name) {
   size_t length = strlen(name), mask = vm->symbol_capacity - 1;
-  uint64_t hash = FNV_BASIS;
-  for (size_t i = 0; i < length; i++)
-    hash = (hash ^ (unsigned char)name[i]) * FNV_PRIME;
+  uint64_t hash = hash_bytes(name, length);
   for (size_t i = hash & mask; vm->symbols[i]; i = (i + 1) & mask) {
     const struct symbol *symbol = symbol_of(vm->symbols[i]);
     if (symbol->hash == hash && name_is(symbol->name, name, length))

@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 
+#include "hashtable.h"
 #include "ports.h"
 
 /* ---- 1. Kinds ----
@@ -55,6 +56,12 @@ static const midden_shape shapes[KIND_COUNT] = {
                         .weak_bitmap = WORD(pair, car),
                         .bitmap = WORD(pair, cdr)},
     [KIND_EPHEMERON] = {.name = "ephemeron", .refs = MIDDEN_REFS_PAIRS, .pairs = MIDDEN_PAIRS_EPHEMERON},
+    [KIND_HASHTABLE] = {.name = "hashtable", .size = sizeof(struct hashtable), .refs = MIDDEN_REFS_ALL},
+    /* As a vector of the same length, but each key keeps its value only as long as it lives itself. */
+    [KIND_WEAK_ENTRIES] = {.name = "weak entries",
+                           .size = sizeof(struct vector),
+                           .refs = MIDDEN_REFS_PAIRS,
+                           .pairs = MIDDEN_PAIRS_EPHEMERON},
 };
 
 /* A port that the program lost: written out, closed and freed. Nothing of the heap is needed for it, so it takes no

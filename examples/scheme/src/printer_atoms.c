@@ -159,6 +159,9 @@ static void print_object(struct printer *printer, value v) {
   case KIND_EPHEMERON:
     port_write_text(port, "#<ephemeron>");
     break;
+  case KIND_HASHTABLE:
+    port_write_text(port, "#<hashtable>");
+    break;
   default:
     port_write_text(port, "#<object>");
     break;
