@@ -39,6 +39,46 @@
               (lambda () (let loop ((all '())) (loop (cons (list 1 2 3) all))))
               (lambda () (display "(unwound) "))))))
 
+;; Tables and string ports hold what they held before.
+(define (attempt-table name make)
+  (let ((table (make)) (keys '()) (n 0))
+    (attempt name
+             (lambda ()
+               (let loop ()
+                 (let ((key (list n)))
+                   (set! keys (cons key keys))
+                   (hashtable-set! table key n)
+                   (set! n (+ n 1))
+                   (loop)))))
+    (display "  ")
+    (write (and (<= n (hashtable-size table) (+ n 1))
+                (let loop ((keys (if (= (length keys) n) keys (cdr keys))) (i (- n 1)))
+                  (cond ((null? keys) 'whole)
+                        ((eqv? i (hashtable-ref table (car keys) #f)) (loop (cdr keys) (- i 1)))
+                        (else (list i 'of n 'is (hashtable-ref table (car keys) #f)))))))
+    (newline)))
+(attempt-table "table by identity" make-eq-hashtable)
+(attempt-table "table by address" make-address-hashtable)
+(attempt-table "table by content" make-hashtable)
+(attempt-table "weak table" make-weak-eq-hashtable)
+
+(let ((port (open-output-string)) (n 0) (other (make-bytevector 2500000)))
+  (attempt "string port"
+           (lambda () (let loop () (write '(a "datum" to be written) port) (set! n (+ n 1)) (loop))))
+  (set! other #f) ; now the string that was written has room beside the port
+  (display "  ")
+  (write (= (* n 25) (string-length (get-output-string port))))
+  (newline))
+(let ((circle (list 1 2)) (port (open-output-string)))
+  (write 'before port)
+  (set-cdr! (cdr circle) circle)
+  (attempt "endless datum" (lambda () (write-simple circle port)))
+  (display "  ")
+  (write (get-output-string port))
+  (newline))
+(attempt "ports" (lambda () (let loop ((all '())) (loop (cons (open-input-string "text") all)))))
+(attempt "figures" (lambda () (let loop ((all '())) (loop (cons (gc-stats) all)))))
+
 ;; Handled where it happens, by a handler that allocates.
 (define (careful n)
   (call/cc

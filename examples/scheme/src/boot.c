@@ -99,7 +99,7 @@ static bool run_text(struct vm *vm, const char *text) {
     value thunk = form == FAIL ? FAIL : compile_toplevel(vm, form);
     good = thunk != FAIL && vm_execute(vm, thunk) != FAIL;
   }
-  port_discard(vm, port);
+  port_discard(port);
   return good;
 }
 

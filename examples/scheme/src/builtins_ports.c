@@ -1,4 +1,5 @@
 /* Builtins: ports, reading and printing. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +49,10 @@ static value open_file(struct vm *vm, const char *name, value *argv, int flags) 
   if (!path)
     return out_of_memory(vm);
   int file = open(path, flags | O_CLOEXEC, 0666);
+  if (file < 0 && (errno == EMFILE || errno == ENFILE)) {
+    heap_collect(vm); /* closes the files of ports that the program has lost */
+    file = open(path, flags | O_CLOEXEC, 0666);
+  }
   free(path);
   if (file < 0) {
     char message[64];
@@ -220,12 +225,18 @@ static value read_text(struct vm *vm, struct port *port, int64_t count, bool lin
     c = port_read(port);
     if (c == PORT_EOF || (line && c == '\n'))
       break;
-    port_write(text, (uint32_t)c);
+    size_t end = text->end;
+    do
+      port_write(text, (uint32_t)c);
+    while (port_again(text, end));
+    if (text->lacking)
+      break;
   }
-  value result = c == PORT_EOF && text->end == 0 && count > 0
+  value result = !port_forgive(text) ? out_of_memory(vm)
+                 : c == PORT_EOF && text->end == 0 && count > 0
                      ? EOF_VALUE
                      : make_string_from_bytes(vm, (const char *)text->buffer, text->end);
-  port_discard(vm, text);
+  port_discard(text);
   return result;
 }
 
@@ -244,11 +255,24 @@ static value read_string(struct vm *vm, value *argv, int argc) {
 }
 
 /* ---- Printing ---- */
+static value written(struct vm *vm, struct port *port) {
+  return port_forgive(port) ? UNSPECIFIED : out_of_memory(vm);
+}
+
 static value print(struct vm *vm, const char *name, value *argv, int argc, enum print_mode mode) {
   struct port *port = output_port(vm, name, argv, argc, 1);
   if (!port)
     return FAIL;
-  return print_value(vm, port, argv[0], mode) ? UNSPECIFIED : out_of_memory(vm);
+  size_t end = port->end;
+  bool whole;
+  do
+    whole = print_value(vm, port, argv[0], mode);
+  while (port_again(port, end));
+  if (whole)
+    return written(vm, port);
+  if (port->file < 0)
+    port->end = end;
+  return out_of_memory(vm);
 }
 
 static value write_(struct vm *vm, value *argv, int argc) {
@@ -268,8 +292,11 @@ static value newline(struct vm *vm, value *argv, int argc) {
   struct port *port = output_port(vm, "newline", argv, argc, 0);
   if (!port)
     return FAIL;
-  port_write(port, '\n');
-  return UNSPECIFIED;
+  size_t end = port->end;
+  do
+    port_write(port, '\n');
+  while (port_again(port, end));
+  return written(vm, port);
 }
 
 static value write_char(struct vm *vm, value *argv, int argc) {
@@ -278,8 +305,11 @@ static value write_char(struct vm *vm, value *argv, int argc) {
     return FAIL;
   if (!is_character(argv[0]))
     return bad_argument(vm, "write-char", "not a character", argv[0]);
-  port_write(port, character_of(argv[0]));
-  return UNSPECIFIED;
+  size_t end = port->end;
+  do
+    port_write(port, character_of(argv[0]));
+  while (port_again(port, end));
+  return written(vm, port);
 }
 
 static value write_string(struct vm *vm, value *argv, int argc) {
@@ -291,8 +321,11 @@ static value write_string(struct vm *vm, value *argv, int argc) {
     return bad_argument(vm, "write-string", "not a string", argv[0]);
   if (!optional_range(vm, "write-string", argv, argc, 2, string_of(argv[0])->length, &start, &end))
     return FAIL;
-  port_write_string(port, argv[0], start, end);
-  return UNSPECIFIED;
+  size_t before = port->end;
+  do
+    port_write_string(port, argv[0], start, end);
+  while (port_again(port, before));
+  return written(vm, port);
 }
 
 static value flush_output_port(struct vm *vm, value *argv, int argc) {

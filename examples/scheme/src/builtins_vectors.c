@@ -272,11 +272,13 @@ static value string_to_utf8(struct vm *vm, value *argv, int argc) {
   struct port *port = port_new_string(vm, NULL, 0);
   if (!port)
     return out_of_memory(vm);
-  port_write_string(port, argv[0], start, end);
-  value v = make_bytevector(vm, (int64_t)port->end, 0);
+  do
+    port_write_string(port, argv[0], start, end);
+  while (port_again(port, 0));
+  value v = port_forgive(port) ? make_bytevector(vm, (int64_t)port->end, 0) : out_of_memory(vm);
   if (v != FAIL)
     memcpy(bytevector_of(v)->data, port->buffer, port->end);
-  port_discard(vm, port);
+  port_discard(port);
   return v;
 }
 

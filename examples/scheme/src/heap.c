@@ -73,7 +73,7 @@ static void free_port(void *object, size_t size, void *context) {
   if (!port || !vm->ports || port->is_standard)
     return;
   port_close(port);
-  port_discard(vm, port);
+  port_discard(port);
 }
 
 static bool define_kinds(struct vm *vm, midden_error *error) {
@@ -197,7 +197,7 @@ static void allocate_ballast(struct vm *vm) {
 static __attribute__((noinline)) bool has_room(struct vm *vm, size_t size) {
   midden_statistics statistics;
   midden_statistics_read(vm->heap, &statistics);
-  return statistics.used_bytes + size <= statistics.limit_bytes;
+  return statistics.used_bytes + statistics.block_bytes + size <= statistics.limit_bytes;
 }
 
 /* The ballast comes back when there is room for it and as much again; it must not take the very

@@ -64,7 +64,7 @@ value make_string_from_bytes(struct vm *vm, const char *text, size_t size);
 value make_bytevector(struct vm *vm, int64_t length, int fill);
 value make_record_type(struct vm *vm, value name, value fields, int64_t field_count);
 value make_condition(struct vm *vm, int kind, value message, value irritants);
-value make_port(struct vm *vm, struct port *port);
+value make_port(struct vm *vm, struct port *port); /* on failure the port is closed and gone */
 value make_multiple(struct vm *vm, const value *items, int count); /* items on the VM stack */
 
 /* Widens a string so that it can hold any character. */

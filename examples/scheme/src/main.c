@@ -117,9 +117,14 @@ static int run_file(struct vm *vm, const char *name) {
   struct port *port = file < 0 ? NULL : port_new_file(vm, file, true);
   if (!port) {
     fprintf(stderr, "midden-scheme: %s cannot be read\n", name);
+    if (file >= 0)
+      close(file);
     return 1;
   }
-  return run_port(vm, port, false);
+  int code = run_port(vm, port, false);
+  port_close(port);
+  port_discard(port);
+  return code;
 }
 
 /* Errors do not end a session. */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "heap.h"
+#include "ports.h"
 
 /* The pattern of all: arguments that are values are in a frame across the
  * allocation, and are read again after it. The stores into the fresh object need no barrier. */
@@ -138,8 +139,11 @@ value make_condition(struct vm *vm, int kind, value message, value irritants) {
 
 value make_port(struct vm *vm, struct port *port) {
   struct port_object *object = heap_allocate(vm, KIND_PORT);
-  if (!object)
+  if (!object) {
+    port_close(port);
+    port_discard(port);
     return FAIL;
+  }
   object->port = port;
   return tagged(object, TAG_OBJECT);
 }

@@ -12,21 +12,38 @@
 
 enum { BUFFER_SIZE = 8192 };
 
+/* What is due is collected first: blocks count, but taking one does not collect. */
 static struct port *new_port(struct vm *vm, size_t capacity) {
-  struct port *port = calloc(1, sizeof *port);
-  if (!port)
+  if (midden_external_room(vm->mutator, sizeof(struct port) + capacity) != MIDDEN_OK)
     return NULL;
-  port->buffer = malloc(capacity ? capacity : 1);
-  if (!port->buffer) {
-    free(port);
+  struct port *port = midden_block_alloc(vm->mutator, sizeof *port);
+  unsigned char *buffer = capacity ? midden_block_alloc(vm->mutator, capacity) : NULL;
+  if (!port || (capacity && !buffer)) {
+    midden_block_free(vm->mutator, port);
     return NULL;
   }
-  port->capacity = capacity;
-  port->file = -1;
-  port->line = 1;
+  *port = (struct port){.vm = vm, .file = -1, .line = 1, .buffer = buffer, .capacity = capacity};
   port->next = vm->ports;
+  port->link = &vm->ports;
+  if (port->next)
+    port->next->link = &port->next;
   vm->ports = port;
   return port;
+}
+
+static void free_buffer(struct port *port) {
+  midden_block_free(port->vm->mutator, port->buffer);
+  port->buffer = NULL;
+  port->start = port->end = port->capacity = 0;
+}
+
+/* For a port that no Scheme object refers to. Also from inside a collection. */
+void port_discard(struct port *port) {
+  *port->link = port->next;
+  if (port->next)
+    port->next->link = port->link;
+  free_buffer(port);
+  midden_block_free(port->vm->mutator, port);
 }
 
 struct port *port_new_file(struct vm *vm, int file, bool is_input) {
@@ -44,13 +61,14 @@ struct port *port_new_string(struct vm *vm, const char *text, size_t size) {
   if (!port || !text)
     return port;
   port->is_input = true;
-  memcpy(port->buffer, text, size);
+  if (size)
+    memcpy(port->buffer, text, size);
   port->end = size;
   port->at_end = true;
   return port;
 }
 
-/* The structure stays until the interpreter is closed: a port object may still point to it. */
+/* The structure stays: a port object still points to it. */
 void port_close(struct port *port) {
   if (port->is_closed || port->is_standard)
     return;
@@ -61,20 +79,14 @@ void port_close(struct port *port) {
   port->is_closed = true;
   if (port->file < 0 && !port->is_input)
     return; /* what was collected can still be had */
-  free(port->buffer);
-  port->buffer = NULL;
-  port->start = port->end = port->capacity = 0;
+  free_buffer(port);
 }
 
 void ports_close_all(struct vm *vm) {
   while (vm->ports) {
-    struct port *next = vm->ports->next;
-    if (!vm->ports->is_input)
-      port_flush(vm->ports);
+    port_flush(vm->ports);
     port_close(vm->ports);
-    free(vm->ports->buffer);
-    free(vm->ports);
-    vm->ports = next;
+    port_discard(vm->ports);
   }
 }
 
@@ -160,23 +172,60 @@ bool port_flush(struct port *port) {
   return complete;
 }
 
-void port_write_bytes(struct port *port, const char *text, size_t size) {
-  if (port->is_closed)
+static bool grow(struct port *port, size_t capacity) {
+  unsigned char *buffer = midden_block_realloc(port->vm->mutator, port->buffer, capacity);
+  if (!buffer)
+    return false;
+  port->buffer = buffer;
+  port->capacity = capacity;
+  return true;
+}
+
+bool port_make_room(struct port *port, size_t end) {
+  port->end = end;
+  if (midden_external_room(port->vm->mutator, port->lacking) != MIDDEN_OK || !grow(port, port->lacking))
+    return false;
+  port->lacking = 0;
+  return true;
+}
+
+static void write_to_string(struct port *port, const char *text, size_t size) {
+  if (port->lacking)
     return;
-  if (port->capacity - port->end < size && port->file >= 0)
-    port_flush(port);
   if (port->capacity - port->end < size) {
     size_t capacity = port->capacity * 2 > port->end + size ? port->capacity * 2 : port->end + size;
-    unsigned char *buffer = realloc(port->buffer, capacity);
-    if (!buffer)
+    if (!grow(port, capacity)) {
+      port->lacking = capacity;
       return;
-    port->buffer = buffer;
-    port->capacity = capacity;
+    }
   }
   memcpy(port->buffer + port->end, text, size);
   port->end += size;
-  if (port->is_terminal && size && memchr(text, '\n', size))
+}
+
+static void write_to_file(struct port *port, const char *text, size_t size) {
+  bool has_line = port->is_terminal && size && memchr(text, '\n', size);
+  while (port->capacity - port->end < size) {
+    size_t part = port->capacity - port->end;
+    memcpy(port->buffer + port->end, text, part);
+    port->end += part;
+    text += part;
+    size -= part;
     port_flush(port);
+  }
+  memcpy(port->buffer + port->end, text, size);
+  port->end += size;
+  if (has_line)
+    port_flush(port);
+}
+
+void port_write_bytes(struct port *port, const char *text, size_t size) {
+  if (port->is_closed)
+    return;
+  if (port->file >= 0)
+    write_to_file(port, text, size);
+  else
+    write_to_string(port, text, size);
 }
 
 void port_write_text(struct port *port, const char *text) { port_write_bytes(port, text, strlen(text)); }
@@ -249,14 +298,4 @@ value make_string_from_bytes(struct vm *vm, const char *text, size_t size) {
 
 value make_string_from(struct vm *vm, const char *text) {
   return make_string_from_bytes(vm, text, strlen(text));
-}
-
-/* For a port that no Scheme object refers to. */
-void port_discard(struct vm *vm, struct port *port) {
-  struct port **link = &vm->ports;
-  while (*link != port)
-    link = &(*link)->next;
-  *link = port->next;
-  free(port->buffer);
-  free(port);
 }

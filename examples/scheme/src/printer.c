@@ -187,7 +187,7 @@ bool print_value(struct vm *vm, struct port *port, value v, enum print_mode mode
     find_labels(&printer, v);
   if (!printer.failed)
     printer_push(&printer, (struct step){.kind = STEP_VALUE, .v = v});
-  while (printer.count && !printer.failed) {
+  while (printer.count && !printer.failed && !port->lacking) {
     struct step step = printer.steps[--printer.count];
     switch (step.kind) {
     case STEP_VALUE:
