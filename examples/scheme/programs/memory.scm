@@ -39,7 +39,22 @@
               (lambda () (let loop ((all '())) (loop (cons (list 1 2 3) all))))
               (lambda () (display "(unwound) "))))))
 
-;; Tables and string ports hold what they held before.
+;; String ports and tables hold what they held before.
+(let ((port (open-output-string)) (n 0) (other (make-bytevector 1200000)))
+  (attempt "string port"
+           (lambda () (let loop () (write '(a "datum" to be written) port) (set! n (+ n 1)) (loop))))
+  (set! other #f) ; now the string that was written has room beside the port
+  (display "  ")
+  (write (= (* n 25) (string-length (get-output-string port))))
+  (newline))
+(let ((circle (list 1 2)) (port (open-output-string)))
+  (write 'before port)
+  (set-cdr! (cdr circle) circle)
+  (attempt "endless datum" (lambda () (write-simple circle port)))
+  (display "  ")
+  (write (get-output-string port))
+  (newline))
+
 (define (attempt-table name make)
   (let ((table (make)) (keys '()) (n 0))
     (attempt name
@@ -62,20 +77,6 @@
 (attempt-table "table by content" make-hashtable)
 (attempt-table "weak table" make-weak-eq-hashtable)
 
-(let ((port (open-output-string)) (n 0) (other (make-bytevector 2500000)))
-  (attempt "string port"
-           (lambda () (let loop () (write '(a "datum" to be written) port) (set! n (+ n 1)) (loop))))
-  (set! other #f) ; now the string that was written has room beside the port
-  (display "  ")
-  (write (= (* n 25) (string-length (get-output-string port))))
-  (newline))
-(let ((circle (list 1 2)) (port (open-output-string)))
-  (write 'before port)
-  (set-cdr! (cdr circle) circle)
-  (attempt "endless datum" (lambda () (write-simple circle port)))
-  (display "  ")
-  (write (get-output-string port))
-  (newline))
 (attempt "ports" (lambda () (let loop ((all '())) (loop (cons (open-input-string "text") all)))))
 (attempt "figures" (lambda () (let loop ((all '())) (loop (cons (gc-stats) all)))))
 
