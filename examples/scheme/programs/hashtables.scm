@@ -65,6 +65,7 @@
 (define (try name make)
   (let ((table (make)))
     (let loop ((i 0) (pairs '()))
+      (if (= 0 (modulo i 50)) (gc))
       (if (and (< i (* 3 count)) (or (> (modulo i 16) 0) (same? table pairs)))
           (loop (+ i 1) (step table pairs i))
           (show name (and (= i (* 3 count)) (same? table pairs)))))
