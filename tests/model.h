@@ -26,9 +26,9 @@ typedef struct model_result {
   midden_statistics heap;  /* at the end */
 } model_result;
 
-/* Opens a heap with `config`, does `operations` random operations from `seed`, compares, closes. `switching`: changes
+/* Opens a heap with `config`, does `budget` random operations from `seed`, compares, closes. `switching`: changes
  * the collector under way, to any that the other options allow.
  * post: result->failed says whether heap and shadow ever disagreed. */
-void model_run(const midden_config *config, uint64_t seed, uint64_t operations, bool switching, model_result *result);
+void model_run(const midden_config *config, uint64_t seed, uint64_t budget, bool switching, model_result *result);
 
 #endif

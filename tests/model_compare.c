@@ -15,6 +15,7 @@ typedef struct walk {
   uint64_t objects;
   uint64_t bytes;   /* of cells */
   uint64_t identities, external; /* objects with a hash, bytes outside the heap */
+  uint64_t of_shape[MODEL_SHAPES];
 } walk;
 
 /* A word that should hold `index`, `interior` bytes into it. */
@@ -32,8 +33,13 @@ static void reach(walk *state, uintptr_t word, uint32_t index, size_t interior, 
                  (unsigned long long)expected->serial, (size_t)expected->address);
     return;
   }
+  uint64_t epoch = midden_moved_epoch(here->mutator);
+  if (expected->seen != 0 && expected->epoch == epoch && expected->address != address)
+    model_fail(here, "object %llu has moved from %#zx to %#zx, and the epoch is the same", (unsigned long long)expected->serial,
+               (size_t)expected->address, (size_t)address);
   expected->seen = state->stamp;
   expected->address = address;
+  expected->epoch = epoch;
   if (midden_object_at(here->heap, (void *)address) != (void *)address) {
     model_fail(here, "%s %zu should lead to object %llu (%s) and leads to %#zx, where none is", where, which,
                (unsigned long long)expected->serial, midden_kind_name(here->heap, here->kinds[expected->shape].id),
@@ -60,6 +66,9 @@ static void inspect(walk *state, uint32_t index) {
   } else if (expected->fixed_at != 0 && expected->fixed_at != expected->address) {
     model_fail(here, "object %llu (%s) must not move but did", serial, kind);
   }
+  if (expected->shape == MODEL_FINALIZED && expected->serial < MODEL_SERIALS &&
+      here->finalized[expected->serial / 8] >> expected->serial % 8 & 1)
+    model_fail(here, "object %llu was finalized and is reachable", serial);
   if (expected->identity != 0 && midden_identity_hash(here->mutator, object) != expected->identity)
     model_fail(here, "object %llu (%s) has another identity", serial, kind);
   if (midden_external_of(here->mutator, object) != expected->external)
@@ -69,6 +78,7 @@ static void inspect(walk *state, uint32_t index) {
   state->identities += expected->identity != 0;
   state->external += expected->external;
   state->objects++;
+  state->of_shape[expected->shape]++;
   state->bytes += midden_size_of(here->heap, object);
   for (uint32_t i = 0; i < expected->edge_count && !here->result->failed; i++) {
     uintptr_t word = *model_edge_slot(expected, object, i);
@@ -91,21 +101,49 @@ static void free_unreached(model *here, uint64_t stamp) {
   }
 }
 
+/* What is counted at any time. `certain`: a full collection was just made, and nothing is ambiguous. */
+static void check_figures(model *here, const walk *state, bool certain) {
+  midden_statistics statistics;
+  midden_statistics_read(here->heap, &statistics);
+  model_check_blocks(here, &statistics);
+  model_check_pins(here, &statistics);
+  model_check_buffers(here, &statistics, certain);
+  model_check_marked(here);
+  for (int i = 0; i < MODEL_SHAPES; i++) {
+    midden_usage usage = {0, 0, 0, 0};
+    if (!(here->shapes >> i & 1)) continue;
+    midden_usage_of_kind(here->heap, here->kinds[i].id, &usage);
+    if (usage.objects < state->of_shape[i] || (certain && usage.objects != state->of_shape[i]))
+      model_fail(here, "%zu objects of kind %s are counted, and %llu reachable", usage.objects,
+                 midden_kind_name(here->heap, here->kinds[i].id), (unsigned long long)state->of_shape[i]);
+  }
+  if (statistics.committed_bytes != statistics.span_bytes + statistics.free_bytes + statistics.metadata_bytes ||
+      statistics.peak_committed_bytes < statistics.committed_bytes || statistics.used_bytes > statistics.span_bytes)
+    model_fail(here, "%zu used, %zu in spans, %zu committed and %zu at the peak do not fit together",
+               statistics.used_bytes, statistics.span_bytes, statistics.committed_bytes, statistics.peak_committed_bytes);
+  if (statistics.pressure_calls != here->pressure_calls)
+    model_fail(here, "%llu calls of the pressure callback are counted, not %llu",
+               (unsigned long long)statistics.pressure_calls, (unsigned long long)here->pressure_calls);
+}
+
 static walk compare(model *here, bool certain) {
-  walk state = {here, ++here->result->comparisons, 0, 0, 0, 0, 0};
+  walk state = {.here = here, .stamp = ++here->result->comparisons, .external = here->pool_capacity};
   for (size_t i = 0; i < here->root_count && !here->result->failed; i++)
     reach(&state, *here->roots[i].slot, here->roots[i].holds, 0, "root", i);
   model_next value = {0, 0, 0};
   do {
     while (state.pending > 0 && !here->result->failed) inspect(&state, here->work[--state.pending]);
     bool more = !here->result->failed && model_weak_next(here, state.stamp, &value);
-    if (more) reach(&state, value.word, value.index, 0, "the value of an ephemeron", 0);
+    if (more) reach(&state, value.word, value.index, 0, "what a weak table holds", 0);
   } while (state.pending > 0 && !here->result->failed);
-  for (size_t i = 0; i < 2; i++) {
+  for (size_t i = 0; i < MODEL_WEAK_OBJECTS; i++) {
     state.objects++;
     state.bytes += midden_size_of(here->heap, (const void *)here->weak_objects[i]);
   }
+  model_count_buffers(here, &state.objects, &state.bytes);
   if (!here->result->failed) model_weak_check(here, state.stamp, certain);
+  if (!here->result->failed) model_check_finalizers(here, state.stamp, state.of_shape[MODEL_FINALIZED], certain);
+  if (!here->result->failed) check_figures(here, &state, certain);
   if (!here->result->failed) free_unreached(here, state.stamp);
   return state;
 }

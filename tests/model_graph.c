@@ -57,11 +57,13 @@ bool model_define_kinds(model *here) {
       [MODEL_AMBIGUOUS] = {.name = "ambiguous", .refs = MIDDEN_REFS_AMBIGUOUS},
       [MODEL_PINNING] = {.name = "pinning", .size = 32, .refs = MIDDEN_REFS_TRACE, .trace = trace_pinning,
                          .flags = MIDDEN_KIND_TRACE_PINS, .alignment = 16},
+      [MODEL_FINALIZED] = {.name = "finalized", .size = 32, .refs = MIDDEN_REFS_BITMAP, .bitmap = 0xc},
   };
   for (int i = 0; i < MODEL_SHAPES; i++) {
     midden_error error = {MIDDEN_OK, ""};
     midden_shape shape = shapes[i];
     if (i == MODEL_LEAF) model_leaf_shape(here, &shape);
+    if (i == MODEL_FINALIZED) model_finalized_shape(here, &shape);
     if (!(here->shapes >> i & 1)) continue;
     here->kinds[i] = midden_kind_define(here->heap, &shape, &error);
     if (here->kinds[i].id == 0) {
@@ -110,7 +112,7 @@ static void choose_size(model *here, shadow *made) {
   bool large = here->large && model_below(here, 150) == 0;
   uint32_t n = (uint32_t)model_below(here, model_below(here, 8) == 0 ? 120 : 12);
   switch (made->shape) {
-    case MODEL_PAIR: case MODEL_PINNED: case MODEL_PINNING:
+    case MODEL_PAIR: case MODEL_PINNED: case MODEL_PINNING: case MODEL_FINALIZED:
       made->edge_count = 2, made->bytes = 32; break;
     case MODEL_NODE:
       made->edge_count = 3, made->bytes = 48; break;
@@ -185,7 +187,7 @@ static uintptr_t make_decoy(model *here, const shadow *owner) {
 static void *allocate(model *here, const shadow *made) {
   midden_kind kind = here->kinds[made->shape];
   bool fixed = made->shape == MODEL_PAIR || made->shape == MODEL_NODE || made->shape == MODEL_PINNED ||
-               made->shape == MODEL_PINNING;
+               made->shape == MODEL_PINNING || made->shape == MODEL_FINALIZED;
   return fixed ? midden_alloc(here->mutator, kind) : midden_alloc_sized(here->mutator, kind, made->bytes);
 }
 
@@ -209,6 +211,7 @@ uint32_t model_make(model *here, void **object) {
   }
   here->allocations++;
   here->leaves_made += made->shape == MODEL_LEAF;
+  here->finalized_made += made->shape == MODEL_FINALIZED;
   here->requested += made->bytes;
   if (made->edges == NULL || (made->shape == MODEL_AMBIGUOUS && made->interior == NULL)) {
     model_fail(here, "no memory for the shadow");

@@ -1,4 +1,4 @@
-/* The model's weak side: weak slots, weak arrays, an ephemeron table, finalizers and on_free, over the same graph. See
+/* The model's weak side: weak slots, weak arrays, a weak table of each sort, and on_free, over the same graph. See
  * model_internal.h.
  *
  * No decision of the model depends on what was cleared. What a weak reference refers to is its object as long as the
@@ -32,168 +32,152 @@ void model_leaf_shape(model *here, midden_shape *shape) {
 
 /* ---- opening ---- */
 
+static void *make_object(model *here, midden_kind kind, size_t words) {
+  void *made = midden_alloc_sized(here->mutator, kind, words * sizeof(midden_word));
+  if (!made) model_fail(here, "no memory for the weak objects");
+  here->allocations++;
+  here->requested += words * sizeof(midden_word);
+  return made;
+}
+
 bool model_weak_open(model *here) {
-  static const midden_shape weak = {.name = "weak array", .size = 8, .refs = MIDDEN_REFS_WEAK};
-  static const midden_shape pairs = {.name = "weak table", .size = 8, .refs = MIDDEN_REFS_PAIRS};
-  midden_kind weak_kind = midden_kind_define(here->heap, &weak, NULL);
-  midden_kind pairs_kind = midden_kind_define(here->heap, &pairs, NULL);
-  bool rooted = midden_root_range_add(here->heap, here->weak_objects, 2) == MIDDEN_OK;
+  bool rooted = midden_root_range_add(here->heap, here->weak_objects, MODEL_WEAK_OBJECTS) == MIDDEN_OK;
+  rooted &= midden_root_range_add(here->heap, here->reborn, MODEL_REBORN) == MIDDEN_OK;
   for (size_t i = 0; i < MODEL_WEAK_SLOTS; i++) {
     rooted &= midden_weak_add(here->heap, &here->weak_slots[i], i % 2 ? MIDDEN_WEAK_SHORT : MIDDEN_WEAK_LONG) == MIDDEN_OK;
   }
   if (!rooted) model_fail(here, "registering weak slots failed");
-  size_t sizes[] = {(1 + MODEL_WEAK_ELEMENTS) * sizeof(midden_word), (1 + 2 * MODEL_EPHEMERONS) * sizeof(midden_word)};
-  for (size_t i = 0; i < 2; i++) {
-    void *made = midden_alloc_sized(here->mutator, i ? pairs_kind : weak_kind, sizes[i]);
-    if (!made) model_fail(here, "no memory for the weak objects");
-    here->weak_objects[i] = (uintptr_t)made;
-    here->allocations++;
-    here->requested += sizes[i];
+  for (size_t i = 0; i < MODEL_WEAK_OBJECTS; i++) {
+    midden_shape shape = {.name = "weak array", .size = 8, .refs = MIDDEN_REFS_WEAK, .weak = i ? MIDDEN_WEAK_LONG : MIDDEN_WEAK_SHORT};
+    if (i >= 2) shape = (midden_shape){.name = "weak table", .size = 8, .refs = MIDDEN_REFS_PAIRS, .pairs = (midden_pairs)(i - 2)};
+    midden_kind kind = midden_kind_define(here->heap, &shape, NULL);
+    here->weak_objects[i] = (uintptr_t)make_object(here, kind, 1 + (i < 2 ? MODEL_WEAK_ELEMENTS / 2 : 2 * MODEL_PAIRS));
   }
   return !here->result->failed;
 }
 
 /* ---- operations ---- */
 
-static midden_word *weak_word(model *here, size_t which) {
+/* Weak words are the slots, the elements of the first array, those of the second. */
+static midden_word *weak_word(model *here, size_t which, void **owner) {
+  *owner = NULL;
   if (which < MODEL_WEAK_SLOTS) return &here->weak_slots[which];
-  return (midden_word *)here->weak_objects[0] + 1 + (which - MODEL_WEAK_SLOTS);
+  size_t element = which - MODEL_WEAK_SLOTS;
+  *owner = (void *)here->weak_objects[element / (MODEL_WEAK_ELEMENTS / 2)];
+  return (midden_word *)*owner + 1 + element % (MODEL_WEAK_ELEMENTS / 2);
 }
 
-/* Entry `which` of the table: its key, and behind it its value. */
-static midden_word *ephemeron_words(model *here, size_t which) {
-  return (midden_word *)here->weak_objects[1] + 1 + 2 * which;
+/* A pair of a table: its key, and behind it its value. */
+static midden_word *pair_words(const model *here, size_t table, size_t which) {
+  return (midden_word *)here->weak_objects[2 + table] + 1 + 2 * which;
 }
 
-static void watch(model *here, model_watch *watched, uint32_t index) {
-  *watched = (model_watch){index, index ? here->shadows[index].serial : 0, false};
+void model_watch_object(const model *here, model_watch *watched, uint32_t index) {
+  *watched = (model_watch){index, index ? here->shadows[index].serial : 0, false, false};
 }
 
 static void set_weak(model *here) {
-  void *object = NULL;
+  void *object = NULL, *owner;
   size_t which = model_below(here, MODEL_WEAK_SLOTS + MODEL_WEAK_ELEMENTS);
   uint32_t index = model_walk(here, &object);
-  watch(here, &here->weak[which], index);
-  midden_word *slot = weak_word(here, which);
-  if (which < MODEL_WEAK_SLOTS) *slot = index ? (uintptr_t)object : 0;
-  else midden_store_word(here->mutator, (void *)here->weak_objects[0], slot, index ? (uintptr_t)object : 0);
+  model_watch_object(here, &here->weak[which], index);
+  midden_word *slot = weak_word(here, which, &owner);
+  if (owner == NULL) *slot = index ? (uintptr_t)object : 0;
+  else midden_store_word(here->mutator, owner, slot, index ? (uintptr_t)object : 0);
 }
 
-static void set_ephemeron(model *here) {
+static void set_pair(model *here) {
   void *key = NULL, *value = NULL;
-  size_t which = model_below(here, MODEL_EPHEMERONS);
+  size_t table = model_below(here, MODEL_TABLES), which = model_below(here, MODEL_PAIRS);
   uint32_t key_index = model_walk(here, &key), value_index = model_walk(here, &value);
   if (key_index == 0 || value_index == 0) key_index = value_index = 0;
-  watch(here, &here->keys[which], key_index);
-  watch(here, &here->values[which], value_index);
-  midden_word *words = ephemeron_words(here, which);
-  void *table = (void *)here->weak_objects[1];
-  midden_store_word(here->mutator, table, &words[0], key_index ? (uintptr_t)key : 0);
-  midden_store_word(here->mutator, table, &words[1], value_index ? (uintptr_t)value : 0);
-}
-
-/* One of the model's registrations runs: the object is there, and it is the first time. */
-static void finalized(midden_mutator *mutator, void *object, void *context) {
-  model *here = context;
-  uint64_t serial = *(const midden_word *)object >> 3;
-  if (mutator != here->mutator || midden_object_at(here->heap, object) != object) model_fail(here, "a finalizer got no object");
-  for (size_t i = 0; i < MODEL_FINALIZERS; i++) {
-    if (here->finalizers[i].serial != serial) continue;
-    if (here->finalizers[i].ran) break;
-    here->finalizers[i].ran = true; /* the next comparison says whether it is unreachable */
-    return;
-  }
-  model_fail(here, "object %zu has no finalizer, or it ran before", (size_t)serial);
-}
-
-static void add_finalizer(model *here) {
-  void *object;
-  uint32_t index = model_walk(here, &object);
-  size_t which = model_below(here, MODEL_FINALIZERS);
-  bool ordered = model_below(here, 3) == 0;
-  if (index == 0 || here->finalizers[which].serial != 0) return;
-  for (size_t i = 0; i < MODEL_FINALIZERS; i++)
-    if (here->finalizers[i].serial == here->shadows[index].serial) return;
-  midden_status status = ordered ? midden_finalizer_add_ordered(here->mutator, object, finalized, here)
-                                 : midden_finalizer_add(here->mutator, object, finalized, here);
-  if (status != MIDDEN_OK && status != MIDDEN_NO_MEMORY) model_fail(here, "adding a finalizer: %s", midden_status_name(status));
-  if (status == MIDDEN_OK) watch(here, &here->finalizers[which], index);
+  model_watch_object(here, &here->keys[table][which], key_index);
+  model_watch_object(here, &here->values[table][which], value_index);
+  midden_word *words = pair_words(here, table, which);
+  void *object = (void *)here->weak_objects[2 + table];
+  midden_store_word(here->mutator, object, &words[0], key_index ? (uintptr_t)key : 0);
+  midden_store_word(here->mutator, object, &words[1], value_index ? (uintptr_t)value : 0);
 }
 
 void model_weak_operate(model *here) {
   size_t choice = model_below(here, 8);
-  if (choice < 4) set_weak(here);
-  else if (choice < 7) set_ephemeron(here);
-  else add_finalizer(here);
+  if (choice < 3) set_weak(here);
+  else if (choice < 7) set_pair(here);
+  else model_add_finalizer(here);
 }
 
 /* ---- comparing ---- */
 
-static bool reached(const model *here, const model_watch *watched, uint64_t stamp) {
+bool model_reached(const model *here, const model_watch *watched, uint64_t stamp) {
   return watched->index != 0 && here->shadows[watched->index].seen == stamp;
 }
 
+static bool hold(const model_watch *held, midden_word word, model_next *next) {
+  next->index = held->index;
+  next->word = word;
+  next->position = 0; /* what follows from it may make earlier keys reachable */
+  return true;
+}
+
+/* Ephemerons hold the values of reachable keys. A table of weak values holds the keys of pairs that are there. */
 bool model_weak_next(model *here, uint64_t stamp, model_next *next) {
-  while (next->position < MODEL_EPHEMERONS) {
+  const model_watch *keys = here->keys[MIDDEN_PAIRS_EPHEMERON], *values = here->values[MIDDEN_PAIRS_EPHEMERON];
+  const model_watch *strong = here->keys[MIDDEN_PAIRS_WEAK_VALUE];
+  while (next->position < MODEL_PAIRS) {
     size_t i = next->position++;
-    if (!reached(here, &here->keys[i], stamp) || reached(here, &here->values[i], stamp)) continue;
-    next->index = here->values[i].index;
-    next->word = ephemeron_words(here, i)[1];
-    next->position = 0; /* what follows from it may make earlier keys reachable */
-    return true;
+    const midden_word *words = pair_words(here, MIDDEN_PAIRS_WEAK_VALUE, i);
+    if (words[0] != 0 && strong[i].index != 0 && !model_reached(here, &strong[i], stamp)) return hold(&strong[i], words[0], next);
+    if (!model_reached(here, &keys[i], stamp) || values[i].index == 0 || model_reached(here, &values[i], stamp)) continue;
+    return hold(&values[i], pair_words(here, MIDDEN_PAIRS_EPHEMERON, i)[1], next);
   }
   return false;
 }
 
-/* One weak word; `certain`: what is not reachable must be cleared. */
-static void check_word(model *here, midden_word word, model_watch *watched, bool live, bool certain, const char *what,
-                       size_t which) {
+/* A word that is not cleared: its object is there. */
+static void check_target(model *here, midden_word word, const model_watch *watched, bool live, const char *what, size_t which) {
   unsigned long long serial = watched->serial;
   if (live && word != here->shadows[watched->index].address) {
     model_fail(here, "%s %zu is %#zx, and its object %llu at %#zx", what, which, (size_t)word, serial,
                (size_t)here->shadows[watched->index].address);
-  } else if (!live && word != 0 && (certain || watched->serial == 0)) {
-    model_fail(here, "%s %zu is %#zx, and its object %llu is gone", what, which, (size_t)word, serial);
-  } else if (!live && word != 0 && (midden_object_at(here->heap, (void *)word) != (void *)word ||
-                                    *(const midden_word *)word != IMMEDIATE(watched->serial))) {
+  } else if (!live && (midden_object_at(here->heap, (void *)word) != (void *)word ||
+                       *(const midden_word *)word != IMMEDIATE(watched->serial))) {
     model_fail(here, "%s %zu is %#zx, where object %llu is not", what, which, (size_t)word, serial);
   }
+}
+
+/* One weak word; `certain`: what is not reachable must be cleared. */
+static void check_word(model *here, midden_word word, model_watch *watched, uint64_t stamp, bool certain, size_t which) {
+  bool live = model_reached(here, watched, stamp);
+  if (word != 0 || live) check_target(here, word, watched, live, "weak reference", which);
+  if (word != 0 && !live && certain)
+    model_fail(here, "weak reference %zu is not cleared, and its object %zu is gone", which, (size_t)watched->serial);
   if (!live) watched->index = 0; /* its shadow is about to be freed */
 }
 
-void model_weak_check(model *here, uint64_t stamp, bool certain) {
-  for (size_t i = 0; i < MODEL_WEAK_SLOTS + MODEL_WEAK_ELEMENTS && !here->result->failed; i++) {
-    check_word(here, *weak_word(here, i), &here->weak[i], reached(here, &here->weak[i], stamp), certain, "weak reference", i);
+static void check_pair(model *here, size_t table, size_t i, uint64_t stamp, bool certain) {
+  static const char *const names[] = {"ephemeron", "weak-value pair", "weak pair"};
+  const midden_word *words = pair_words(here, table, i);
+  model_watch *key = &here->keys[table][i], *value = &here->values[table][i];
+  bool live_key = model_reached(here, key, stamp), live_value = model_reached(here, value, stamp);
+  bool gone = table == MIDDEN_PAIRS_EPHEMERON    ? !live_key
+              : table == MIDDEN_PAIRS_WEAK_VALUE ? !live_value
+                                                 : !live_key || !live_value;
+  bool cleared = words[0] == 0;
+  if (cleared != (words[1] == 0)) model_fail(here, "half of %s %zu is cleared", names[table], i);
+  if (cleared && !gone) model_fail(here, "%s %zu is cleared, and what it depends on is reachable", names[table], i);
+  if (!cleared && gone && certain) model_fail(here, "%s %zu is not cleared, and what it depends on is gone", names[table], i);
+  if (!cleared && !here->result->failed) {
+    check_target(here, words[0], key, live_key, names[table], i);
+    check_target(here, words[1], value, live_value, names[table], i);
   }
-  for (size_t i = 0; i < MODEL_EPHEMERONS && !here->result->failed; i++) {
-    const midden_word *words = ephemeron_words(here, i);
-    bool live = reached(here, &here->keys[i], stamp);
-    if (!live && (words[0] == 0) != (words[1] == 0)) model_fail(here, "half of ephemeron %zu is cleared", i);
-    if (!live && words[1] != 0 && reached(here, &here->values[i], stamp) && !certain) {
-      here->values[i].index = here->keys[i].index = 0; /* not cleared yet, and its value lives otherwise */
-      continue;
-    }
-    check_word(here, words[0], &here->keys[i], live, certain, "the key of ephemeron", i);
-    check_word(here, words[1], &here->values[i], live, certain, "the value of ephemeron", i);
-  }
-  for (size_t i = 0; i < MODEL_FINALIZERS && !here->result->failed; i++) {
-    model_watch *watched = &here->finalizers[i];
-    bool live = reached(here, watched, stamp);
-    if (live && watched->ran) model_fail(here, "object %zu was finalized and is reachable", (size_t)watched->serial);
-    if (live) continue;
-    if (certain && watched->serial && !watched->ran)
-      model_fail(here, "object %zu is gone, and its finalizer did not run", (size_t)watched->serial);
-    watched->index = 0;
-    if (watched->ran) *watched = (model_watch){0, 0, false};
-  }
+  if (cleared || !live_key) key->index = 0;
+  if (cleared || !live_value) value->index = 0;
 }
 
-/* Runs what waits, and collects until nothing does: what was kept for its finalizer is gone then. */
-midden_status model_weak_settle(model *here) {
-  midden_status status = MIDDEN_OK;
-  while (midden_finalizers_waiting(here->heap) > 0 && status == MIDDEN_OK && !here->result->failed) {
-    midden_finalizers_run(here->mutator, SIZE_MAX);
-    status = midden_collect(here->mutator, MIDDEN_FULL);
-  }
-  return status;
+void model_weak_check(model *here, uint64_t stamp, bool certain) {
+  void *owner;
+  for (size_t i = 0; i < MODEL_WEAK_SLOTS + MODEL_WEAK_ELEMENTS && !here->result->failed; i++)
+    check_word(here, *weak_word(here, i, &owner), &here->weak[i], stamp, certain, i);
+  for (size_t table = 0; table < MODEL_TABLES; table++)
+    for (size_t i = 0; i < MODEL_PAIRS && !here->result->failed; i++) check_pair(here, table, i, stamp, certain);
 }
