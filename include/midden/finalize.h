@@ -37,7 +37,8 @@ MIDDEN_API midden_status midden_finalizer_remove(midden_mutator *mutator, const 
 
 /* Runs at most `most` queued finalizers, in the order in which they were queued. Each is off the queue before it
  * runs, so it may leave by longjmp, and may call this. MAY COLLECT AND MOVE, if a finalizer does.
- * post: how many ran; 0 on misuse, too. Owner thread, not from inside a collection. */
+ * post: how many ran; 0 on misuse, too. Owner thread, not from inside a collection, a walk (midden_each) or the pressure
+ * callback, where a finalizer could not allocate. */
 MIDDEN_API size_t midden_finalizers_run(midden_mutator *mutator, size_t most);
 
 /* How many are queued: for a host to look at where it can run them. Does not collect. Any number of times. */

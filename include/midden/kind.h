@@ -61,8 +61,8 @@ static inline void midden_visit_ambiguous(midden_visitor *visitor, const void *f
  * (they may be moving), allocate, store, register roots or collect. */
 typedef void (*midden_trace_function)(void *object, size_t size, midden_visitor *visitor, void *context);
 
-/* A finalizer: see finalize.h. It runs when the host drains the queue, and may use the heap in every way. The object is
- * its argument and nothing else keeps it: it protects it like any other local. */
+/* A finalizer: see finalize.h. It runs when the host drains the queue, and may use the heap in every way but close it.
+ * The object is its argument and nothing else keeps it: it protects it like any other local. */
 typedef void (*midden_finalizer_function)(midden_mutator *mutator, void *object, void *context);
 
 /* Called once for each dead object of a kind, before its memory is used again, and at midden_heap_close for each that is

@@ -7,8 +7,10 @@
 
 /* Pins a cell once more. post: false if there is no memory for its entry. */
 bool mdn_pins_add(struct core *core, uintptr_t cell);
-/* Takes one pin away. post: false if the cell has none. */
+/* Takes one such pin away. post: false if the cell has none, scoped ones aside. */
 bool mdn_pins_remove(struct core *core, uintptr_t cell);
+/* How many it has, scoped ones included. */
+size_t mdn_pins_count(const struct core *core, uintptr_t cell);
 
 /* The same with a scope: the pins of entries beyond `count` are taken away together. */
 bool mdn_pins_add_scoped(struct core *core, struct scoped_pins *pins, uintptr_t cell);

@@ -41,7 +41,7 @@ size_t midden_finalizers_waiting(const midden_heap *heap) {
 
 size_t midden_finalizers_run(midden_mutator *face, size_t most) {
   size_t ran = 0;
-  while (ran < most && mutator_enter(face) == MIDDEN_OK) {
+  while (ran < most && mutator_enter(face) == MIDDEN_OK && !mutator_of(face)->heap->in_callback) {
     struct core *core = mutator_of(face)->core;
     struct finalizer *next = mdn_finalizers_dequeue(&core->finalizers);
     if (!next) break;

@@ -30,7 +30,5 @@ midden_status midden_unpin(midden_mutator *face, const void *object) {
 }
 
 size_t midden_pin_count(const midden_mutator *face, const void *object) {
-  if (mutator_enter(face) != MIDDEN_OK) return 0;
-  const uint64_t *count = mdn_address_find(&mutator_of(face)->core->pins, (uintptr_t)object);
-  return count ? (size_t)*count : 0;
+  return mutator_enter(face) == MIDDEN_OK ? mdn_pins_count(mutator_of(face)->core, (uintptr_t)object) : 0;
 }

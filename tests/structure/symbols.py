@@ -1,4 +1,4 @@
-"""What the library adds to the program that links it: names with its prefixes, and no state.
+"""What the library adds to the program that links it: names with its prefixes, no state, no signal handler or exit hook.
 
 usage: symbols.py ARCHIVE
 """
@@ -7,6 +7,10 @@ import subprocess
 import sys
 
 PREFIXES = ("midden_", "mdn_")
+# What would change the process for everybody in it.
+FOREIGN = re.compile(r"(signal|bsd_signal|sysv_signal|sigaction|sigaltstack|sigprocmask|pthread_sigmask|setitimer|timer_create"
+                     r"|atexit|__cxa_atexit|on_exit|pthread_atfork|__register_atfork|setlocale|putenv|setenv|exit|_exit)")
+UNDEFINED = re.compile(r"\*UND\*\t[0-9a-f]+ +(?:\.\S+ )?(\S+)$", re.MULTILINE)
 # A line of objdump --syms: address, seven columns of flags, section, size, visibility, name.
 SYMBOL = re.compile(r"^[0-9a-f]+ (.{7}) (\S+)\t[0-9a-f]+ +(?:\.\S+ )?(\S+)$", re.MULTILINE)
 
@@ -25,6 +29,10 @@ def main(archive):
             errors.append(f"{name}: writable, in {section}: the library has no global state")
         if section == "*COM*":
             errors.append(f"{name}: a common symbol")
+    wanted = UNDEFINED.findall(text)
+    errors += [f"{name}: is called, and changes the process" for name in wanted if FOREIGN.fullmatch(name)]
+    if not wanted:
+        errors.append("no function that is called was seen")
     if functions == 0:
         errors.append("no function was seen")
     sys.exit("\n".join(errors) if errors else 0)
