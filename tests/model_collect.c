@@ -123,10 +123,14 @@ static bool count_object(void *context, void *object, size_t size, uint16_t kind
   return !here->result->failed;
 }
 
-static void check_usage(model *here, const census *counted, int shape) {
+static midden_usage usage_of(model *here, int shape) {
   midden_usage usage = {0, 0, 0, 0};
-  if (!(here->shapes >> shape & 1)) return;
+  if (!(here->shapes >> shape & 1)) return usage;
   if (midden_usage_of_kind(here->heap, here->kinds[shape].id, &usage) != MIDDEN_OK) model_fail(here, "midden_usage_of_kind");
+  return usage;
+}
+
+static void check_usage(model *here, const census *counted, int shape, midden_usage usage) {
   if (usage.objects != counted->objects[shape] || usage.bytes != counted->bytes[shape] || usage.span_bytes < usage.bytes)
     model_fail(here, "kind %s: %zu objects of %zu bytes in spans of %zu are counted, and %zu of %zu walked",
                midden_kind_name(here->heap, here->kinds[shape].id), usage.objects, usage.bytes, usage.span_bytes,
@@ -136,16 +140,18 @@ static void check_usage(model *here, const census *counted, int shape) {
 void model_count(model *here) {
   size_t request = 16 + model_below(here, 800);
   census counted = {.here = here, .class_bytes = midden_good_size(request)};
-  midden_usage usage = {0, 0, 0, 0};
+  midden_usage usage = {0, 0, 0, 0}, usages[MODEL_SHAPES];
   midden_statistics statistics;
+  /* Before the walk, which ends all runs. */
+  for (int i = 0; i < MODEL_SHAPES; i++) usages[i] = usage_of(here, i);
+  if (midden_usage_of_class(here->heap, here->kinds[MODEL_LEAF].id, request, &usage) != MIDDEN_OK) model_fail(here, "a class");
+  midden_statistics_read(here->heap, &statistics);
   midden_status status = midden_each(here->heap, count_object, &counted);
   if (status != MIDDEN_OK) model_fail(here, "midden_each: %s", midden_status_name(status));
-  for (int i = 0; i < MODEL_SHAPES; i++) check_usage(here, &counted, i);
-  if (midden_usage_of_class(here->heap, here->kinds[MODEL_LEAF].id, request, &usage) != MIDDEN_OK) model_fail(here, "a class");
+  for (int i = 0; i < MODEL_SHAPES; i++) check_usage(here, &counted, i, usages[i]);
   if (usage.objects != counted.of_class)
     model_fail(here, "%zu leaves of %zu bytes are counted, and %zu walked", usage.objects, counted.class_bytes,
                counted.of_class);
-  midden_statistics_read(here->heap, &statistics);
   if (statistics.used_bytes != counted.all)
     model_fail(here, "%zu bytes are used, and %zu walked", statistics.used_bytes, counted.all);
 }

@@ -1,6 +1,7 @@
 /* What docs/liveness.md and docs/running.md promise in words, where no other test holds them to it: the order of the
  * end of a collection, finalizers that leave or come in numbers, closing without a mutator, pages that go back. */
 #include <setjmp.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -215,6 +216,7 @@ START_TEST(closing_runs_finalizers) {
     }
     ran_with = NULL;
     ck_assert_int_eq(midden_heap_close(heap), MIDDEN_OK);
+    free(here.slots);
     ck_assert_uint_eq(ran[0], 1);
     if (attached) ck_assert_ptr_eq(ran_with, last);
     ck_assert_ptr_nonnull(ran_with);
