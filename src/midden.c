@@ -30,6 +30,7 @@
 #include "gc/finalizers.c"
 #include "gc/fix.c"
 #include "gc/free_hooks.c"
+#include "gc/hits.c"
 #include "gc/kinds.c"
 #include "gc/phases.c"
 #include "gc/pins.c"

@@ -194,6 +194,34 @@ static void phases(struct host *host) {
   midden_phase_remove(host->heap, keep_favourite, NULL);
 }
 
+/* ---- what ambiguous words hit ---- */
+
+/* A set of addresses, which does not hold its keys. */
+struct address_set {
+  uintptr_t keys[8];
+};
+
+static void pin_keys(midden_marking *marking, void *object, uint16_t kind_id, void *context) {
+  const struct address_set *set = object;
+  if (kind_id != *(const uint16_t *)context) return;
+  for (size_t i = 0; i < 8; i++) midden_marking_pin(marking, set->keys[i]);
+}
+
+static void hits(struct host *host) {
+  midden_shape shape = {.name = "address set", .size = sizeof(struct address_set), .refs = MIDDEN_REFS_WEAK, .weak_bitmap = 255};
+  midden_kind kind = midden_kind_define(host->heap, &shape, NULL);
+  midden_word stack[1] = {(uintptr_t)midden_alloc_sized(host->mutator, kind, sizeof(struct address_set))};
+  require(stack[0] != 0 && midden_root_ambiguous_add(host->heap, stack, 1) == MIDDEN_OK, "ambiguous root");
+  require(midden_hit_add(host->heap, pin_keys, &kind.id) == MIDDEN_OK, "hit function");
+  struct address_set *set = (struct address_set *)stack[0];
+  host->kept[0] = make(host);
+  midden_store(host->mutator, set, &set->keys[0], host->kept[0]);
+  midden_collect(host->mutator, MIDDEN_FULL);
+  require(set->keys[0] == (uintptr_t)host->kept[0], "neither has moved");
+  midden_hit_remove(host->heap, pin_keys, &kind.id);
+  midden_root_remove(host->heap, stack);
+}
+
 int main(int argc, char **argv) {
   static struct host host;
   midden_config config = MIDDEN_CONFIG_DEFAULT;
@@ -214,6 +242,7 @@ int main(int argc, char **argv) {
   finalizers(&host);
   bignums(&host);
   phases(&host);
+  hits(&host);
   midden_heap_close(host.heap);
   return 0;
 }

@@ -74,6 +74,36 @@ MIDDEN_API midden_status midden_marking_mark(midden_marking *marking, void *slot
  * post: MIDDEN_OK; or MISUSE in MIDDEN_SWEEPING_BEGINS, or where `pins` was not announced. */
 MIDDEN_API midden_status midden_marking_pin(midden_marking *marking, uintptr_t reference);
 
+/* Marks an object and all that it reaches, and keeps the object itself in place in this collection: for a reference that
+ * lies in no slot that could be rewritten. post: as for midden_marking_pin. */
+MIDDEN_API midden_status midden_marking_keep(midden_marking *marking, uintptr_t reference);
+
+/* ---- A host that must know what ambiguous words hit ----
+ *
+ * Where the C stack holds an object, other objects may have to stay in place with it: if a function is at work on a table
+ * that hashes its keys by address, so must the keys. Such a host's function is called in every collection, minor ones
+ * included, once for each object that an ambiguous word hits: on a scanned stack, in a register, in a range of
+ * midden_root_ambiguous_add, through midden_visit_ambiguous or in an object of MIDDEN_REFS_AMBIGUOUS. (If memory to note
+ * that it was called is refused, it may be called again for the same object.) Not for what midden_pin,
+ * MIDDEN_KIND_PINNED or midden_visit_pinned keep in place.
+ *
+ * The object is marked and pinned. Its content is complete, all zero if the host never wrote to it; it may be an object that
+ * is dead but for the word. Nothing has moved yet, nor been cleared or freed: the function may follow references. It may call
+ * midden_marking_is_marked (most is not marked yet), _mark, _pin and _keep, which needs no announcement here; what is marked
+ * is traced later. It must not store into objects, and all else (allocating, registering, collecting) answers
+ * MISUSE.
+ *
+ * Cost: one lookup in a hash table for each ambiguous word that hits, and none without a function. In a copying heap, what
+ * a function marks stays in place in that collection, and so does all of the span in which it pins, unless a kind or a phase
+ * function that pins makes it mark first. */
+typedef void (*midden_hit_function)(midden_marking *marking, void *object, uint16_t kind_id, void *context);
+
+/* Adds a function; several are called in the order in which they were added. post: MIDDEN_OK; BAD_ARGUMENT, NO_MEMORY,
+ * MISUSE. Does not collect. Owner thread, not from inside a collection. */
+MIDDEN_API midden_status midden_hit_add(midden_heap *heap, midden_hit_function function, void *context);
+/* Removes the newest such function. post: MIDDEN_OK; BAD_ARGUMENT if there is none, MISUSE. */
+MIDDEN_API midden_status midden_hit_remove(midden_heap *heap, midden_hit_function function, void *context);
+
 MIDDEN_END_DECLARATIONS
 
 #endif

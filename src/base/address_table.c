@@ -71,6 +71,11 @@ void mdn_address_remove(struct address_table *table, uintptr_t address) {
   table->count--;
 }
 
+void mdn_address_clear(struct address_table *table) {
+  if (table->count > 0) memset(table->entries, 0, table->capacity * sizeof *table->entries);
+  table->count = 0;
+}
+
 /* Puts an entry where it belongs, passing placed ones only, and then whichever unplaced one it displaced: so
  * what is placed need not move again, and no free place comes between an entry and its home. */
 static void settle(struct address_table *table, struct address_entry entry) {

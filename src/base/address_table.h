@@ -26,6 +26,9 @@ uint64_t *mdn_address_add(struct address_table *table, struct arena *arena, uint
 /* Removes an entry if there is one. */
 void mdn_address_remove(struct address_table *table, uintptr_t address);
 
+/* Removes all entries; keeps the memory. Cost: proportional to the capacity, if there are any. */
+void mdn_address_clear(struct address_table *table);
+
 /* Gives every entry the address that `function` answers, or drops it if that is 0. Needs no memory, so it can
  * be done while memory is out. pre: no two answers are the same. */
 typedef uintptr_t (*address_function)(void *context, uintptr_t address, uint64_t value);

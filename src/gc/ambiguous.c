@@ -28,13 +28,19 @@ void mdn_tracer_pin_cell(struct tracer *tracer, uintptr_t cell) {
 #define WALKED_LEAST 128
 static bool walked(const struct kind *kind) { return !kind->fixed_size || kind->size > WALKED_LEAST; }
 
+/* An ambiguous word means this cell. */
+static inline void hit(struct tracer *tracer, uintptr_t cell) {
+  mdn_tracer_pin_cell(tracer, cell);
+  if (__builtin_expect(tracer->core->hits.count > 0, 0)) mdn_hits_tell(tracer->core, cell);
+}
+
 static void pin_address(struct tracer *tracer, uintptr_t address) {
   struct space *space = &tracer->core->space;
   uintptr_t cell = mdn_space_cell_at(space, address);
-  if (cell) mdn_tracer_pin_cell(tracer, cell);
+  if (cell) hit(tracer, cell);
   if (cell && cell != address) return;
   uintptr_t before = mdn_space_cell_at(space, address - 1);
-  if (before && (!cell || walked(&tracer->kinds[(uint16_t)space_page_entry(space, before)]))) mdn_tracer_pin_cell(tracer, before);
+  if (before && (!cell || walked(&tracer->kinds[(uint16_t)space_page_entry(space, before)]))) hit(tracer, before);
 }
 
 void mdn_tracer_pin_word(struct tracer *tracer, uintptr_t word) {

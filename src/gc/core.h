@@ -6,6 +6,7 @@
 #include "gc/finalizers.h"
 #include "base/address_table.h"
 #include "alloc/blocks.h"
+#include "gc/hits.h"
 #include "gc/kinds.h"
 #include "gc/phases.h"
 #include "gc/reference.h"
@@ -91,6 +92,7 @@ struct core {
   struct ephemerons ephemerons;
   struct finalizers finalizers;
   struct phases phases;
+  struct hits hits;
   struct address_table pins; /* by the host, until it unpins: how often; see pins.h */
   struct side_table identities; /* an object's hash */
   struct side_table externals;  /* bytes outside the heap that an object keeps */

@@ -37,12 +37,13 @@ static void drop_pins_of_the_dead(struct core *core) {
   core->phases.pinned = false;
 }
 
+void mdn_phases_begin(struct core *core) { mdn_table_clear(&core->phases.held, core->space.memory); }
+
 void mdn_phases_run(struct core *core, midden_phase phase) {
   struct phases *phases = &core->phases;
-  if (phase == MIDDEN_MARKING_ENDS) mdn_table_clear(&phases->held, core->space.memory);
   if (phase == MIDDEN_SWEEPING_BEGINS && phases->pinned) drop_pins_of_the_dead(core);
   for (size_t i = 0; i < phases->count; i++) {
-    midden_marking marking = {core, phase, phases->hooks[i].pins};
+    midden_marking marking = {core, phase, phases->hooks[i].pins, false};
     phases->hooks[i].function(&marking, phase, phases->hooks[i].context);
   }
 }
@@ -61,6 +62,11 @@ bool midden_marking_is_marked(const midden_marking *marking, uintptr_t reference
   return !cell || weak_live(&core->space, cell);
 }
 
+/* Has what was marked traced; from inside tracing, that comes by itself. */
+static void trace_marked(const midden_marking *marking) {
+  if (!marking->tracing) mdn_ephemerons_settle(marking->core);
+}
+
 midden_status midden_marking_mark(midden_marking *marking, void *slot) {
   struct core *core = marking->core;
   if (marking->phase != MIDDEN_MARKING_ENDS) return MIDDEN_MISUSE;
@@ -72,8 +78,13 @@ midden_status midden_marking_mark(midden_marking *marking, void *slot) {
       mdn_tracer_pin_reference(&core->tracer, *(midden_word *)slot);
     }
   }
-  mdn_ephemerons_keep(core, slot);
-  mdn_ephemerons_settle(core);
+  if (marking->tracing) { /* in place: what is moved later is fixed by `held` */
+    uintptr_t cell = weak_cell(&core->form, &core->space, *(midden_word *)slot);
+    if (cell) mdn_tracer_mark_cell(&core->tracer, cell);
+  } else {
+    mdn_ephemerons_keep(core, slot);
+  }
+  trace_marked(marking);
   return MIDDEN_OK;
 }
 
@@ -82,7 +93,17 @@ midden_status midden_marking_pin(midden_marking *marking, uintptr_t reference) {
   if (marking->phase != MIDDEN_MARKING_ENDS || !marking->pins) return MIDDEN_MISUSE;
   uintptr_t cell = weak_cell(&core->form, &core->space, reference);
   if (!cell) return MIDDEN_OK;
-  mdn_tracer_pin_only(&core->tracer, cell);
+  mdn_hits_pin(core, cell);
   core->phases.pinned = true;
+  return MIDDEN_OK;
+}
+
+midden_status midden_marking_keep(midden_marking *marking, uintptr_t reference) {
+  struct core *core = marking->core;
+  if (marking->phase != MIDDEN_MARKING_ENDS || !marking->pins) return MIDDEN_MISUSE;
+  uintptr_t cell = weak_cell(&core->form, &core->space, reference);
+  if (!cell) return MIDDEN_OK;
+  mdn_tracer_pin_cell(&core->tracer, cell);
+  trace_marked(marking);
   return MIDDEN_OK;
 }

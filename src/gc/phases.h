@@ -23,10 +23,14 @@ struct midden_marking {
   struct core *core;
   midden_phase phase;
   bool pins;
+  bool tracing; /* called from tracing (hits.h): what is marked is scanned when the tracer comes by, not at once */
 };
 
 midden_status mdn_phases_add(struct phases *phases, struct arena *arena, struct phase_hook hook);
 midden_status mdn_phases_remove(struct phases *phases, midden_phase_function function, const void *context);
+
+/* At the start of a collection. */
+void mdn_phases_begin(struct core *core);
 
 /* Calls them. In the last phase: first takes away the pins of what was not marked. */
 void mdn_phases_run(struct core *core, midden_phase phase);

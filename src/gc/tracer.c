@@ -324,6 +324,8 @@ void mdn_tracer_begin(const struct collection *collection) {
     mdn_remembered_trim(core);
     clear_marks(core);
   }
+  mdn_phases_begin(core);
+  mdn_hits_begin(&core->hits);
   mdn_pins_mark(core);
 }
 

@@ -77,6 +77,17 @@ midden_status midden_phase_add(midden_heap *heap, midden_phase_function function
   return status;
 }
 
+midden_status midden_hit_add(midden_heap *heap, midden_hit_function function, void *context) {
+  if (!function) return MIDDEN_BAD_ARGUMENT;
+  if (heap_enter(heap) != MIDDEN_OK) return MIDDEN_MISUSE;
+  return mdn_hits_add(&heap->core.hits, &heap->core.arena, (struct hit_hook){function, context});
+}
+
+midden_status midden_hit_remove(midden_heap *heap, midden_hit_function function, void *context) {
+  if (heap_enter(heap) != MIDDEN_OK) return MIDDEN_MISUSE;
+  return mdn_hits_remove(&heap->core.hits, function, context);
+}
+
 midden_status midden_phase_remove(midden_heap *heap, midden_phase_function function, void *context) {
   if (heap_enter(heap) != MIDDEN_OK) return MIDDEN_MISUSE;
   return mdn_phases_remove(&heap->core.phases, function, context);
