@@ -25,6 +25,7 @@ static void *counting_reserve(void *context, size_t bytes) {
   memory->table[memory->reservations].address = address;
   memory->table[memory->reservations].bytes = bytes;
   memory->reservations++;
+  memory->reserves++;
   memory->reserved_bytes += bytes;
   return address;
 }
@@ -43,6 +44,7 @@ static bool counting_commit(void *context, void *address, size_t bytes) {
   counting_memory *memory = context;
   check_range(memory, address, bytes);
   if (refused(memory)) return false;
+  memory->commits++;
   return mprotect(address, bytes, PROT_READ | PROT_WRITE) == 0;
 }
 
@@ -60,6 +62,7 @@ static void counting_release(void *context, void *address, size_t bytes) {
     if (memory->table[i].bytes != bytes) memory->violations++;
     memory->table[i] = memory->table[--memory->reservations];
     memory->reserved_bytes -= bytes;
+    memory->releases++;
     munmap(address, bytes);
     return;
   }

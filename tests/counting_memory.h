@@ -18,7 +18,7 @@ typedef struct counting_memory {
   bool forever;          /* and all after it */
   bool failed;           /* a request was refused */
   size_t most_reserved;  /* reservations beyond it are refused; 0: none */
-  uint64_t decommits;
+  uint64_t reserves, releases, commits, decommits;
   uint64_t violations;   /* requests outside what config.h says: sizes, ranges, releases of other things */
   size_t reserved_bytes; /* now */
   size_t reservations;   /* now */
