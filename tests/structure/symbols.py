@@ -1,6 +1,7 @@
 """What the library adds to the program that links it: names with its prefixes, no state, no signal handler or exit hook.
 
 usage: symbols.py ARCHIVE
+       symbols.py --exported MODULE    what a shared module exports: the public names, and nothing else
 """
 import re
 import subprocess
@@ -13,6 +14,18 @@ FOREIGN = re.compile(r"(signal|bsd_signal|sysv_signal|sigaction|sigaltstack|sigp
 UNDEFINED = re.compile(r"\*UND\*\t[0-9a-f]+ +(?:\.\S+ )?(\S+)$", re.MULTILINE)
 # A line of objdump --syms: address, seven columns of flags, section, size, visibility, name.
 SYMBOL = re.compile(r"^[0-9a-f]+ (.{7}) (\S+)\t[0-9a-f]+ +(?:\.\S+ )?(\S+)$", re.MULTILINE)
+
+
+def exported(module):
+    lines = subprocess.run(["nm", "--dynamic", "--defined-only", "--extern-only", module], check=True, capture_output=True,
+                           text=True).stdout.splitlines()
+    names = [line.split()[-1] for line in lines]
+    # AddressSanitizer exports its own, one for each variable.
+    errors = [f"{name}: exported, and not midden_*" for name in names
+              if not name.startswith(("midden_", "__asan_", "__odr_asan"))]
+    if not any(name == "midden_heap_open" for name in names):
+        errors.append("midden_heap_open is not exported")
+    sys.exit("\n".join(errors) if errors else 0)
 
 
 def main(archive):
@@ -39,4 +52,6 @@ def main(archive):
 
 
 if __name__ == "__main__":
+    if sys.argv[1] == "--exported":
+        exported(sys.argv[2])
     main(sys.argv[1])
