@@ -315,11 +315,53 @@ START_TEST(busy_collecting) {
 }
 END_TEST
 
+/* More kinds in use at a time than a mutator holds runs: those that are given back for others are taken up again, and
+ * everything is counted exactly after each allocation. */
+START_TEST(many_kinds) {
+  enum { KINDS = 300 };
+  static midden_kind kinds[KINDS];
+  static size_t made[KINDS];
+  world here;
+  uint64_t random = 3;
+  world_open(&here, _i, "growth=fixed,heap-limit=256M");
+  memset(made, 0, sizeof made);
+  for (size_t k = 0; k < KINDS; k++) {
+    kinds[k] = midden_kind_define(here.heap, &(midden_shape){.name = "one of many", .size = 8 + k % 40 * 8}, NULL);
+    ck_assert_uint_ne(kinds[k].id, 0);
+  }
+  size_t steps = world_count(&here, 20000, 600), bytes = 0, requested = 0;
+  for (size_t step = 1; step <= steps; step++) {
+    size_t k = step % 3 ? test_random_below(&random, KINDS) : step % 100, size = 8 + k % 40 * 8;
+    void *object = midden_alloc(here.mutator, kinds[k]);
+    EXPECT(object != NULL, "no object");
+    leaf_fill(object, size, k);
+    if (step % 4 == 0) here.slots[step / 4 % WORLD_SLOTS] = (uintptr_t)object;
+    made[k]++;
+    bytes += midden_size_of(here.heap, object);
+    requested += size;
+    midden_statistics now = world_statistics(&here);
+    EXPECT(now.allocations == step && now.allocated_bytes == bytes && now.requested_bytes == requested,
+           "step %zu: %llu allocations of %llu bytes", step, (unsigned long long)now.allocations,
+           (unsigned long long)now.allocated_bytes);
+    if (now.collections == 0) EXPECT(now.used_bytes == bytes, "step %zu: %zu of %zu bytes in use", step, now.used_bytes, bytes);
+    EXPECT(of_kind(&here, kinds[k]).allocations == made[k], "step %zu: of this kind %zu", step, made[k]);
+    if (step % 2000 == 0) world_verify(&here);
+    if (step % 3000 == 0) world_collect(&here);
+  }
+  for (size_t i = 1; i < WORLD_SLOTS && i <= steps / 4; i++) {
+    uint16_t kind = here.slots[i] ? midden_kind_of(here.heap, (void *)here.slots[i]) : 0;
+    if (kind) EXPECT_LEAF((void *)here.slots[i], 8 + (kind - kinds[0].id) % 40u * 8, (uint64_t)(kind - kinds[0].id));
+  }
+  world_close(&here);
+}
+END_TEST
+
 int main(void) {
   const test_entry tests[] = {
       {equal_to_a_shadow, CALM | PRECISE},
       {every_object_once, PRECISE},
       {bad_arguments, ANYWHERE},
+      {many_kinds, ANYWHERE},
       {the_process_shrinks, CALM | PRECISE | COLLECTING},
       {healthy, CALM | COLLECTING},
       {fragmented, CALM | PRECISE | COLLECTING | ONE_GENERATION},

@@ -169,3 +169,30 @@ void model_compare_live(model *here, bool full) {
                "belong to what is reachable", statistics.identities, statistics.external_bytes,
                (unsigned long long)state.identities, (unsigned long long)state.external);
 }
+
+void model_compare_figures(model *here) {
+  midden_statistics heap;
+  midden_usage sum = {0, 0, 0, 0}, usage;
+  if (here->result->failed) return;
+  midden_statistics_read(here->heap, &heap);
+  for (uint16_t kind = 1; midden_kind_name(here->heap, kind) != NULL; kind++) {
+    if (midden_usage_of_kind(here->heap, kind, &usage) != MIDDEN_OK) model_fail(here, "midden_usage_of_kind %u", kind);
+    sum.bytes += usage.bytes;
+    sum.span_bytes += usage.span_bytes;
+    sum.allocations += usage.allocations;
+  }
+  if (heap.allocations != here->allocations || heap.requested_bytes != here->requested)
+    model_fail(here, "%llu allocations of %llu bytes are counted and %llu of %llu were made",
+               (unsigned long long)heap.allocations, (unsigned long long)heap.requested_bytes,
+               (unsigned long long)here->allocations, (unsigned long long)here->requested);
+  if (heap.used_bytes != sum.bytes || heap.allocations != sum.allocations)
+    model_fail(here, "all kinds have %zu bytes of %llu allocations in use, and %zu of %llu are counted", sum.bytes,
+               (unsigned long long)sum.allocations, heap.used_bytes, (unsigned long long)heap.allocations);
+  if (heap.span_bytes != sum.span_bytes + heap.block_span_bytes)
+    model_fail(here, "kinds have %zu bytes of spans, blocks %zu, and %zu are counted", sum.span_bytes, heap.block_span_bytes,
+               heap.span_bytes);
+  if (heap.committed_bytes != heap.span_bytes + heap.free_bytes + heap.metadata_bytes ||
+      heap.peak_committed_bytes < heap.committed_bytes || heap.used_bytes > heap.span_bytes)
+    model_fail(here, "committed %zu, in spans %zu, free %zu, metadata %zu, peak %zu, used %zu", heap.committed_bytes,
+               heap.span_bytes, heap.free_bytes, heap.metadata_bytes, heap.peak_committed_bytes, heap.used_bytes);
+}

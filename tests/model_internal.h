@@ -266,5 +266,7 @@ void model_compare(model *here);
 /* The same after a collection that has just been made; what is live is at least what is reachable, and after
  * a full one, where nothing is ambiguous, no more. */
 void model_compare_live(model *here, bool full);
+/* The heap's own figures, with each other and with what was asked of it: cheap enough for after every operation. */
+void model_compare_figures(model *here);
 
 #endif

@@ -81,7 +81,9 @@ typedef struct midden_statistics {
   uint64_t on_free_calls;
 } midden_statistics;
 
-/* Fills *statistics. Does not collect. Owner thread. Cost: proportional to the number of kinds. */
+/* Fills *statistics. Does not collect. Owner thread. Cost: constant, whatever the number of kinds, classes and objects: each
+ * figure is kept where it changes, but for what attached mutators have taken and not handed out yet, at most 128 cursors
+ * of each. It makes no system call; what is in memory now takes one: midden_resident_bytes. */
 MIDDEN_API void midden_statistics_read(midden_heap *heap, midden_statistics *statistics);
 
 /* What the objects of one kind, or of one size class of a kind, take up now: objects handed out and not yet

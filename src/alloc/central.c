@@ -112,9 +112,8 @@ struct span *mdn_central_take_large(struct space *space, struct central *central
   bitmap_set(space->alloc_bits, (size_t)span->first_page * GRANULES_PER_PAGE);
   span->used = 1;
   space_touch(space, span);
-  central->allocated_cells++;
-  central->used_cells++;
-  central->used_bytes += span->cell_size;
+  central_count_allocated(space, central, 1);
+  central_count_used(space, central, 1, span->cell_size);
   if (central->zero && span->zero_from > 0) memset((void *)span->start, 0, span->cell_size);
   span->zero_from = (uint32_t)span_words(span) * 64;
   return span;
@@ -174,9 +173,8 @@ bool mdn_span_take(struct space *space, struct span *span, size_t most, bool zer
   span->used += (uint32_t)cells;
   space_touch(space, span);
   struct central *central = span->central;
-  central->allocated_cells += cells;
-  central->used_cells += cells;
-  central->used_bytes += to - from;
+  central_count_allocated(space, central, cells);
+  central_count_used(space, central, cells, to - from);
   zero_run(span, from, to, zero);
   *run = (struct run){(char *)span->start + from, (char *)span->start + to, cells, false};
   return true;
@@ -212,9 +210,8 @@ void mdn_central_flush(struct space *space, char *next, char *limit, bool zeroed
    * next cell, and is that cell's if `limit` is not aligned. */
   bitmap_clear_range(alloc, first, to >> GRANULE_SHIFT);
   span->used -= (uint32_t)cells;
-  central->allocated_cells -= cells;
-  central->used_cells -= cells;
-  central->used_bytes -= to - from;
+  central_count_allocated(space, central, -cells);
+  central_count_used(space, central, -cells, from - to);
   if (first < span->position) span->position = (uint32_t)first;
   if (!span->available) mdn_central_offer(central, span, true);
   if (zeroed && span->zero_from == (to + 15) >> GRANULE_SHIFT) {

@@ -32,6 +32,20 @@ struct central {
   size_t used_bytes;        /* and their bytes */
 };
 
+/* Count cells as handed out, and as in use, in the list and in the space. To take away: the negative number, which wraps. */
+static inline void central_count_allocated(struct space *space, struct central *central, size_t cells) {
+  central->allocated_cells += cells;
+  space->totals.allocated_cells += cells;
+  space->totals.allocated_bytes += cells * central->cell_size;
+  space->totals.requested_bytes += cells * central->object_size;
+}
+static inline void central_count_used(struct space *space, struct central *central, size_t cells, size_t bytes) {
+  central->used_cells += cells;
+  central->used_bytes += bytes;
+  space->totals.used_cells += cells;
+  space->totals.used_bytes += bytes;
+}
+
 /* A run of free cells, taken: its alloc bits are set. */
 struct run {
   char *start, *end;

@@ -21,6 +21,13 @@
 #define PAGE_BLOCK (UINT64_C(1) << 27) /* blocks: no objects, and no alloc bits */
 #define PAGE_FREE PAGE_LEAF
 
+/* Sums over the central lists of objects, kept with their counters (central.h), so that nobody adds them up. */
+struct space_totals {
+  uint64_t allocated_cells, allocated_bytes; /* of large objects no bytes */
+  uint64_t requested_bytes;                  /* of kinds of fixed size */
+  size_t used_cells, used_bytes;
+};
+
 struct space {
   uintptr_t base;
   size_t extent;             /* bytes of cells in the range */
@@ -40,6 +47,7 @@ struct space {
   struct page_heap pages;
   struct span *touched;      /* spans that cells were taken from since the last collection: all that is young */
   uint64_t now;              /* the clock at the last collection or opening, for the delayed return */
+  struct space_totals totals;
   const midden_memory *memory;
   void *reservation;
   size_t reservation_bytes;

@@ -127,12 +127,13 @@ static void check_span(struct walk *walk, struct central *central, struct span *
 }
 
 static size_t check_list(struct walk *walk, struct central *central) {
-  size_t pages = 0, spans = 0, used = 0;
+  size_t pages = 0, spans = 0, used = 0, cells = 0;
   const struct span *previous = NULL;
   for (struct span *span = central->first; span && !failed(walk); span = span->next) {
     check_span(walk, central, span, previous);
     pages += span->page_count;
     used += span->used * span->cell_size;
+    cells += span->used;
     spans++;
     previous = span;
   }
@@ -142,6 +143,8 @@ static size_t check_list(struct walk *walk, struct central *central) {
          central->kind, central->size_class, spans, central->span_count);
   EXPECT(walk, central->pages == pages, "the list of kind %u, class %u has %zu pages and counts %zu", central->kind,
          central->size_class, pages, central->pages);
+  EXPECT(walk, central->used_cells == cells, "the list of kind %u, class %u has %zu cells in use and counts %zu",
+         central->kind, central->size_class, cells, central->used_cells);
   EXPECT(walk, central->used_bytes == used, "the list of kind %u, class %u has %zu bytes in use and counts %zu",
          central->kind, central->size_class, used, central->used_bytes);
   return pages;
@@ -199,6 +202,26 @@ static void check_pages(struct walk *walk, size_t pages_in_spans) {
          longest, pages->summary.tree[1].longest);
 }
 
+/* The space's totals against the lists' own counters, which check_list has compared with what there is. */
+static void check_totals(struct walk *walk) {
+  const struct space_totals *counted = &walk->core->space.totals;
+  struct space_totals sum = {0};
+  for (const struct central *central = walk->core->active; central; central = central->next_active) {
+    sum.allocated_cells += central->allocated_cells;
+    sum.allocated_bytes += central->allocated_cells * central->cell_size;
+    sum.requested_bytes += central->allocated_cells * central->object_size;
+    sum.used_cells += central->used_cells;
+    sum.used_bytes += central->used_bytes;
+  }
+  EXPECT(walk, sum.used_cells == counted->used_cells && sum.used_bytes == counted->used_bytes,
+         "the lists have %zu cells of %zu bytes in use, and %zu of %zu are counted", sum.used_cells, sum.used_bytes,
+         counted->used_cells, counted->used_bytes);
+  EXPECT(walk, sum.allocated_cells == counted->allocated_cells && sum.allocated_bytes == counted->allocated_bytes &&
+                   sum.requested_bytes == counted->requested_bytes,
+         "the lists have handed out %zu cells, and %zu are counted", (size_t)sum.allocated_cells,
+         (size_t)counted->allocated_cells);
+}
+
 /* Whatever is known by address is there. `says`: what a table says of a cell. */
 static void check_addresses(struct walk *walk, const struct address_table *table, const char *says) {
   for (size_t i = 0; i < table->capacity; i++) {
@@ -225,6 +248,7 @@ static midden_status walk_heap(midden_heap *heap, midden_error *error) {
     pages += check_list(&walk, central);
   }
   for (size_t i = 0; i < SIZE_CLASS_CURSORS; i++) pages += check_block_list(&walk, i);
+  check_totals(&walk);
   check_pages(&walk, pages);
   check_side_tables(&walk);
   mdn_core_visit_precise(&heap->core, &walk.visitor);

@@ -28,6 +28,16 @@ struct scoped_pins {
   size_t count, capacity;
 };
 
+/* How many runs a mutator may hold. When it takes one more, the one that has been held longest is given back: so what is
+ * not handed out yet is known after a look at so many cursors, whatever the number of kinds and classes. */
+#define RUNS_HELD_MOST 128
+
+/* Invariant: a list is among `lists` exactly if its cursor's `limit` is not NULL. */
+struct held_runs {
+  struct central *lists[RUNS_HELD_MOST];
+  unsigned count, oldest;
+};
+
 /* A mutator: the part that inlined code reads comes last, with its cursors. */
 struct mutator {
   struct mutator *next;
@@ -36,6 +46,7 @@ struct mutator {
   struct handles handles;
   struct stacks stacks;
   struct scoped_pins scoped_pins;
+  struct held_runs runs;
   midden_status last_status;
   size_t bytes, reserved_bytes; /* committed, and reserved */
   midden_mutator face;
@@ -131,6 +142,16 @@ static inline void core_activate(struct core *core, struct central *central) {
 
 /* Gives the unused rests of all mutators' runs back: alloc bits are exact afterwards. post: their bytes. */
 size_t mdn_core_flush(struct core *core);
+
+/* A mutator is about to take a run of this list. post: the bytes of another run that was given back for it, 0 mostly. */
+size_t mdn_core_hold_run(struct mutator *mutator, struct central *central);
+
+/* What mutators hold and have not handed out yet. */
+struct resting {
+  size_t cells, bytes;
+  uint64_t requested_bytes; /* of kinds of fixed size */
+};
+struct resting mdn_core_resting(const struct core *core);
 
 /* The size of the cell at `cell`, from its page's entry. */
 static inline size_t core_cell_size(const struct core *core, uint64_t entry) {

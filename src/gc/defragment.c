@@ -163,8 +163,7 @@ static void release_sources(struct core *core, struct span *sources) {
     struct central *central = span->central;
     next = span->next_source;
     if (core->poison) poison_source(span);
-    central->used_cells -= span->used;
-    central->used_bytes -= span->used * span->cell_size;
+    central_count_used(&core->space, central, -(size_t)span->used, -(size_t)span->used * span->cell_size);
     mdn_central_remove(central, span);
     mdn_space_give_span(&core->space, span);
     core->figures.spans_emptied++;

@@ -30,7 +30,7 @@ static void flush(struct core *core, struct central *central) {
   char *next = central->evacuation_next, *limit = central->evacuation_limit;
   if (next == limit) return;
   mdn_central_flush(&core->space, next, limit, false);
-  central->allocated_cells += (size_t)(limit - next) / central->cell_size; /* see mdn_evacuation_refill */
+  central_count_allocated(&core->space, central, (size_t)(limit - next) / central->cell_size); /* see mdn_evacuation_refill */
 }
 
 void mdn_evacuation_end(struct core *core, bool minor) {
@@ -71,7 +71,7 @@ char *mdn_evacuation_refill(struct core *core, struct central *central) {
     CHECK(mdn_span_take(space, span, SIZE_MAX, false, &run));
   }
   /* Copies are not allocations of the host's. */
-  central->allocated_cells -= run.cells;
+  central_count_allocated(space, central, -run.cells);
   central->evacuation_next = run.start + central->cell_size;
   central->evacuation_limit = run.end;
   return run.start;

@@ -57,8 +57,7 @@ static void sweep_span(struct core *core, struct span *span, uintptr_t poison, b
   clear_pins(space, span);
   span->live = adopt_marks(space, span);
   size_t change = (size_t)span->live - span->used; /* compaction may leave a span with more: wraps, and sums right */
-  central->used_cells += change;
-  central->used_bytes += change * span->cell_size;
+  central_count_used(space, central, change, change * span->cell_size);
   span->touched = false;
   if (span->live == 0) {
     mdn_central_remove(central, span);
@@ -114,9 +113,6 @@ void mdn_sweep(struct core *core, uintptr_t poison, bool minor) {
   }
   core->space.touched = NULL;
   core->pinned = NULL;
-  core->figures.live_objects = core->figures.live_bytes = 0;
-  for (struct central *central = core->active; central; central = central->next_active) {
-    core->figures.live_objects += central->used_cells;
-    core->figures.live_bytes += central->used_bytes;
-  }
+  core->figures.live_objects = core->space.totals.used_cells;
+  core->figures.live_bytes = core->space.totals.used_bytes;
 }

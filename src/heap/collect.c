@@ -73,14 +73,6 @@ static void log_collection(midden_heap *heap, const struct collected *collected)
                   (unsigned long long)collected->pinned, (double)(collected->ended - collected->began) / 1e6);
 }
 
-static size_t used_bytes(const struct core *core) {
-  size_t bytes = 0;
-  for (const struct central *central = core->active; central; central = central->next_active) {
-    bytes += central->used_bytes;
-  }
-  return bytes;
-}
-
 /* A host that switched stacks without saying so: its references would be missed. */
 static bool stacks_covered(const struct core *core, const char *stack_pointer) {
   if (!core->conservative) return true;
@@ -150,7 +142,7 @@ static __attribute__((noinline)) void collect_with_registers(void *context, cons
                                 .cause = attempt->cause,
                                 .minor = attempt->minor,
                                 .number = heap->figures.collections + 1,
-                                .used_before = used_bytes(core)};
+                                .used_before = core->space.totals.used_bytes};
   attempt->status = mdn_observers_before(heap, &collected);
   if (attempt->status == MIDDEN_OK) {
     collect_and_measure(heap, attempt->collector, &collected);

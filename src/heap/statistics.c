@@ -16,101 +16,111 @@ size_t mdn_heap_committed(const midden_heap *heap) {
   return bytes;
 }
 
-/* Cells of the list that are in mutators' runs and not handed out yet. */
-static size_t cells_in_runs(const struct core *core, const struct central *central) {
-  size_t bytes = 0;
-  if (central->cell_size == 0) return 0;
+/* The totals of all lists, less what mutators hold and have not handed out. */
+static void read_allocation(const midden_heap *heap, midden_statistics *statistics) {
+  const struct core *core = &heap->core;
+  const struct space_totals *totals = &core->space.totals;
+  const struct heap_figures *figures = &heap->figures;
+  struct resting resting = mdn_core_resting(core);
+  statistics->allocations = totals->allocated_cells - resting.cells;
+  statistics->allocated_bytes = figures->large_bytes + totals->allocated_bytes - resting.bytes;
+  statistics->requested_bytes = figures->requested_by_detached + totals->requested_bytes - resting.requested_bytes;
   for (const struct mutator *mutator = core->mutators; mutator; mutator = mutator->next) {
-    const midden_cursor *cursor = &mutator->face.cursors[central->cursor];
-    bytes += (size_t)(cursor->limit - cursor->next);
+    statistics->requested_bytes += mutator->face.requested;
   }
-  return bytes / central->cell_size;
+  statistics->refills = figures->refills;
+  statistics->page_heap_refills = figures->page_heap_refills;
+  statistics->central_refills = figures->refills - figures->page_heap_refills;
+  statistics->large_allocations = figures->large_allocations;
+  statistics->used_bytes = totals->used_bytes - resting.bytes;
 }
 
-static void read_lists(const struct core *core, midden_statistics *statistics) {
-  for (const struct central *central = core->active; central; central = central->next_active) {
-    size_t resting = cells_in_runs(core, central);
-    uint64_t cells = central->allocated_cells - resting;
-    statistics->allocations += cells;
-    statistics->allocated_bytes += cells * central->cell_size;
-    statistics->requested_bytes += cells * central->object_size;
-    statistics->used_bytes += central->used_bytes - resting * central->cell_size;
-  }
+static void read_pages(const midden_heap *heap, midden_statistics *statistics) {
+  const struct core *core = &heap->core;
+  const struct page_heap *pages = &core->space.pages;
+  statistics->span_bytes = pages->used_pages << PAGE_SHIFT;
+  statistics->free_bytes = pages->dirty_pages << PAGE_SHIFT;
+  statistics->committed_bytes = mdn_heap_committed(heap);
+  statistics->metadata_bytes = statistics->committed_bytes - statistics->span_bytes - statistics->free_bytes;
+  statistics->peak_committed_bytes = (pages->peak_pages << PAGE_SHIFT) + statistics->metadata_bytes;
+  statistics->reserved_bytes = core->space.reservation_bytes;
+  statistics->limit_bytes = heap->config.heap_limit;
+  statistics->pages_returned = pages->returned_pages;
+}
+
+/* What is no cell, and what is known of single objects. */
+static void read_beside_objects(const midden_heap *heap, midden_statistics *statistics) {
+  const struct core *core = &heap->core;
+  size_t block_pages;
+  mdn_blocks_count(&core->blocks, &statistics->blocks, &statistics->block_bytes, &block_pages);
+  statistics->block_span_bytes = block_pages << PAGE_SHIFT;
+  statistics->buffers = heap->buffers;
+  statistics->buffer_bytes = heap->buffer_bytes;
+  statistics->external_bytes = core->external_bytes;
+  statistics->pool_bytes = heap->pool_bytes;
+  statistics->identities = core->identities.table.count;
+  statistics->host_pins = core->pins.count;
+}
+
+static void read_collections(const midden_heap *heap, midden_statistics *statistics) {
+  const struct heap_figures *figures = &heap->figures;
+  statistics->fragmentation = figures->fragmentation;
+  statistics->collections = figures->collections;
+  statistics->minor_collections = figures->minor_collections;
+  statistics->emergency_collections = figures->emergency_collections;
+  statistics->stress_collections = figures->stress_collections;
+  statistics->requested_collections = figures->requested_collections;
+  statistics->pressure_calls = figures->pressure_calls;
+  statistics->share_refusals = figures->share_refusals;
+  statistics->total_pause_ns = figures->total_pause_ns;
+  statistics->longest_pause_ns = figures->longest_pause_ns;
+  statistics->last_pause_ns = figures->last_pause_ns;
+  statistics->collector_switches = figures->collector_switches;
+  statistics->verifications = figures->verifications;
+}
+
+/* What collections have found and done. */
+static void read_survivors(const struct core_figures *figures, midden_statistics *statistics) {
+  statistics->live_objects = figures->live_objects;
+  statistics->live_bytes = figures->live_bytes;
+  statistics->pinned_objects = figures->pinned_objects;
+  statistics->pinned_span_bytes = figures->pinned_span_bytes;
+  statistics->objects_remembered = figures->objects_remembered;
+  statistics->side_entries = figures->side_entries;
+  statistics->objects_moved = figures->objects_moved;
+  statistics->bytes_moved = figures->bytes_moved;
+  statistics->spans_emptied = figures->spans_emptied;
+  statistics->objects_pinned = figures->objects_pinned;
+  statistics->marked_in_place = figures->marked_in_place;
+  statistics->mark_stack_rescans = figures->mark_stack_rescans;
+  if (statistics->allocated_bytes == 0) return;
+  double waste = 1 - (double)statistics->requested_bytes / (double)statistics->allocated_bytes;
+  statistics->waste_bytes = (size_t)(waste * (double)statistics->live_bytes);
+}
+
+static void read_liveness(const struct core *core, midden_statistics *statistics) {
+  const struct core_figures *figures = &core->figures;
+  statistics->weak_cleared = figures->weak_cleared;
+  statistics->weak_kept = figures->weak_kept;
+  statistics->ephemerons_visited = figures->ephemerons_visited;
+  statistics->ephemerons_cleared = figures->ephemerons_cleared;
+  statistics->ephemeron_iterations = figures->ephemeron_iterations;
+  statistics->finalizers_registered = core->finalizers.registered;
+  statistics->finalizers_waiting = core->finalizers.waiting;
+  statistics->finalizers_queued = figures->finalizers_queued;
+  statistics->finalizers_run = figures->finalizers_run;
+  statistics->finalizer_cycles = figures->finalizer_cycles;
+  statistics->on_free_calls = figures->on_free_calls;
 }
 
 void midden_statistics_read(midden_heap *heap, midden_statistics *result) {
-  struct core *core = &heap->core;
-  const struct page_heap *pages = &core->space.pages;
-  const struct heap_figures *figures = &heap->figures;
-  midden_statistics statistics = {
-      .refills = figures->refills,
-      .page_heap_refills = figures->page_heap_refills,
-      .central_refills = figures->refills - figures->page_heap_refills,
-      .large_allocations = figures->large_allocations,
-      .allocated_bytes = figures->large_bytes,
-      .requested_bytes = figures->requested_by_detached,
-      .span_bytes = pages->used_pages << PAGE_SHIFT,
-      .free_bytes = pages->dirty_pages << PAGE_SHIFT,
-      .committed_bytes = mdn_heap_committed(heap),
-      .reserved_bytes = core->space.reservation_bytes,
-      .limit_bytes = heap->config.heap_limit,
-      .live_objects = core->figures.live_objects,
-      .live_bytes = core->figures.live_bytes,
-      .pinned_objects = core->figures.pinned_objects,
-      .pinned_span_bytes = core->figures.pinned_span_bytes,
-      .external_bytes = core->external_bytes,
-      .pool_bytes = heap->pool_bytes,
-      .buffers = heap->buffers,
-      .buffer_bytes = heap->buffer_bytes,
-      .identities = core->identities.table.count,
-      .host_pins = core->pins.count,
-      .fragmentation = figures->fragmentation,
-      .collections = figures->collections,
-      .minor_collections = figures->minor_collections,
-      .objects_remembered = core->figures.objects_remembered,
-      .side_entries = core->figures.side_entries,
-      .emergency_collections = figures->emergency_collections,
-      .pressure_calls = figures->pressure_calls,
-      .share_refusals = figures->share_refusals,
-      .stress_collections = figures->stress_collections,
-      .requested_collections = figures->requested_collections,
-      .objects_moved = core->figures.objects_moved,
-      .bytes_moved = core->figures.bytes_moved,
-      .spans_emptied = core->figures.spans_emptied,
-      .objects_pinned = core->figures.objects_pinned,
-      .marked_in_place = core->figures.marked_in_place,
-      .mark_stack_rescans = core->figures.mark_stack_rescans,
-      .weak_cleared = core->figures.weak_cleared,
-      .weak_kept = core->figures.weak_kept,
-      .ephemerons_visited = core->figures.ephemerons_visited,
-      .ephemerons_cleared = core->figures.ephemerons_cleared,
-      .ephemeron_iterations = core->figures.ephemeron_iterations,
-      .finalizers_registered = core->finalizers.registered,
-      .finalizers_waiting = core->finalizers.waiting,
-      .finalizers_queued = core->figures.finalizers_queued,
-      .finalizers_run = core->figures.finalizers_run,
-      .finalizer_cycles = core->figures.finalizer_cycles,
-      .on_free_calls = core->figures.on_free_calls,
-      .total_pause_ns = figures->total_pause_ns,
-      .longest_pause_ns = figures->longest_pause_ns,
-      .last_pause_ns = figures->last_pause_ns,
-      .collector_switches = figures->collector_switches,
-      .verifications = figures->verifications,
-      .pages_returned = pages->returned_pages,
-  };
-  statistics.metadata_bytes = statistics.committed_bytes - statistics.span_bytes - statistics.free_bytes;
-  for (const struct mutator *mutator = core->mutators; mutator; mutator = mutator->next) {
-    statistics.requested_bytes += mutator->face.requested;
-  }
-  size_t block_pages;
-  mdn_blocks_count(&core->blocks, &statistics.blocks, &statistics.block_bytes, &block_pages);
-  statistics.block_span_bytes = block_pages << PAGE_SHIFT;
-  read_lists(core, &statistics);
-  statistics.peak_committed_bytes = (pages->peak_pages << PAGE_SHIFT) + statistics.metadata_bytes;
-  if (statistics.allocated_bytes > 0) {
-    double waste = 1 - (double)statistics.requested_bytes / (double)statistics.allocated_bytes;
-    statistics.waste_bytes = (size_t)(waste * (double)statistics.live_bytes);
-  }
+  midden_statistics statistics = {0};
+  read_allocation(heap, &statistics);
+  read_pages(heap, &statistics);
+  read_beside_objects(heap, &statistics);
+  read_collections(heap, &statistics);
+  read_survivors(&heap->core.figures, &statistics);
+  read_liveness(&heap->core, &statistics);
   *result = statistics;
 }
 
