@@ -1,5 +1,5 @@
-/* Accounting: per kind and class, equal to a shadow after every operation; walking; the doctor; memory that goes
- * back to the system. */
+/* Accounting: per kind and class, equal to a shadow after every operation; walking; memory that goes back to
+ * the system. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -218,103 +218,6 @@ START_TEST(the_process_shrinks) {
 }
 END_TEST
 
-/* ---- the doctor ---- */
-
-static void expect_finding(world *here, const char *words) {
-  char text[4000];
-  size_t length = midden_doctor(here->heap, text, sizeof text);
-  ck_assert_uint_eq(length, strlen(text));
-  ck_assert_msg(strstr(text, words) != NULL, "the doctor does not say \"%s\" but:\n%s", words, text);
-}
-
-START_TEST(healthy) {
-  world here;
-  char text[8] = "";
-  world_open(&here, _i, "verify=off");
-  expect_finding(&here, "Nothing is wrong");
-  size_t length = midden_doctor(here.heap, NULL, 0);
-  ck_assert_uint_eq(midden_doctor(here.heap, text, sizeof text), length);
-  ck_assert_str_eq(text, "Nothing");
-  world_list(&here, 0, 30000);
-  world_collect(&here);
-  expect_finding(&here, "Nothing is wrong");
-  world_close(&here);
-}
-END_TEST
-
-/* One of nine stays: a heap that does not move is told so, and does as it is told. */
-START_TEST(fragmented) {
-  world here;
-  world_open(&here, _i, "verify=off,heap-limit=64M,growth=fixed,nursery=64M");
-  ck_assert_int_eq(midden_heap_use(here.heap, "mark-sweep", NULL), MIDDEN_OK);
-  for (size_t i = 0; i < 9 * 3000; i++) {
-    void *leaf = world_leaf(&here, 512, i);
-    if (i % 9 == 0) here.slots[i / 9] = (uintptr_t)leaf;
-  }
-  stack_wipe();
-  world_collect(&here);
-  expect_finding(&here, "midden_defragment");
-  ck_assert_int_eq(midden_heap_use(here.heap, "mark-compact", NULL), MIDDEN_OK);
-  world_collect(&here);
-  midden_trim(here.heap);
-  expect_finding(&here, "Nothing is wrong");
-  world_close(&here);
-}
-END_TEST
-
-START_TEST(pinned) {
-  world here;
-  world_open(&here, _i, "verify=off,heap-limit=64M,growth=fixed,nursery=64M");
-  ck_assert_int_eq(midden_heap_use(here.heap, "copying", NULL), MIDDEN_OK);
-  for (size_t i = 0; i < 20000; i++) {
-    void *leaf = world_leaf(&here, 512, i);
-    if (i % 9 == 0) ck_assert_int_eq(midden_pin(here.mutator, leaf), MIDDEN_OK);
-  }
-  stack_wipe();
-  world_collect(&here);
-  expect_finding(&here, "2223 pinned objects kept");
-  expect_finding(&here, "2223 are pinned by midden_pin");
-  world_close(&here);
-}
-END_TEST
-
-START_TEST(full_and_wasteful) {
-  world here;
-  world_open(&here, _i, "verify=off,heap-limit=8M");
-  for (size_t i = 0; i < 3970; i++) here.slots[i] = (uintptr_t)world_leaf(&here, 1793, i);
-  world_collect(&here);
-  expect_finding(&here, "more than 90 % of heap-limit (8.0 MiB)");
-  memset(here.slots, 0, 3970 * sizeof *here.slots);
-  stack_wipe();
-  for (size_t i = 0; i < 400000; i++) EXPECT(midden_alloc_sized(here.mutator, here.leaf, 17), "leaf %zu", i);
-  expect_finding(&here, "midden_good_size");
-  world_close(&here);
-}
-END_TEST
-
-START_TEST(free_pages) {
-  world here;
-  world_open(&here, _i, "verify=off,heap-limit=128M,growth=fixed,nursery=128M");
-  for (size_t i = 0; i < 300; i++) world_leaf(&here, 100000, i);
-  stack_wipe();
-  world_collect(&here);
-  expect_finding(&here, "midden_trim");
-  midden_trim(here.heap);
-  expect_finding(&here, "Nothing is wrong");
-  world_close(&here);
-}
-END_TEST
-
-START_TEST(busy_collecting) {
-  world here;
-  world_open(&here, _i, "verify=off");
-  world_list(&here, 0, 100000);
-  for (int i = 0; i < 100; i++) world_collect(&here);
-  expect_finding(&here, "% of the time");
-  world_close(&here);
-}
-END_TEST
-
 /* More kinds in use at a time than a mutator holds runs: those that are given back for others are taken up again, and
  * everything is counted exactly after each allocation. */
 START_TEST(many_kinds) {
@@ -363,12 +266,6 @@ int main(void) {
       {bad_arguments, ANYWHERE},
       {many_kinds, ANYWHERE},
       {the_process_shrinks, CALM | PRECISE | COLLECTING},
-      {healthy, CALM | COLLECTING},
-      {fragmented, CALM | PRECISE | COLLECTING | ONE_GENERATION},
-      {pinned, CALM | PRECISE | COLLECTING | ONE_GENERATION},
-      {full_and_wasteful, CALM | COLLECTING},
-      {free_pages, CALM | PRECISE | COLLECTING},
-      {busy_collecting, CALM | COLLECTING},
   };
   return run_combinations("accounting", tests, COUNT_OF(tests));
 }

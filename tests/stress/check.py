@@ -45,12 +45,24 @@ def check_choices():
     expect(status == 0 and "--collector=all|NAME" in output and "heap-limit:" in output, "--help:", output)
 
 
+def check_switching():
+    """Collectors that move nothing by themselves do, after a switch; and the same seed switches in the same way."""
+    arguments = ("--seconds=0", "--seed=5", "--collector=mark-sweep", "--stack=precise", "--switch=yes")
+    status, output, errors = run(*arguments)
+    expect(status == 0 and errors == "", "switching ends with", status, output, errors)
+    moved = [int(line.split()[8]) for line in output.splitlines()[1:-1]]
+    without = [int(line.split()[8]) for line in run(*arguments[:4], "--switch=no")[1].splitlines()[1:-1]]
+    expect(sum(moved) > sum(without), "switching moves", moved, "objects, and staying", without)
+    expect(run(*arguments)[1] == output, "a seed does not replay switches")
+
+
 def check_errors():
     for argument, words in {
         "--collector=fast": ('"fast"', "copying"),
         "--stack=deep": ('"deep"', "precise"),
         "--seconds=soon": ('"soon"', "1000000"),
         "--seed=x": ('"x"', "numbers"),
+        "--switch=often": ('"often"', "yes, no"),
         "--operations=0": ('"0"', "1 and more"),
         "--options=heap-limit=lots": ("heap-limit", "lots"),
         "--verbose": ("--verbose", "--help"),
@@ -65,5 +77,6 @@ def check_errors():
 check_lines()
 check_replay()
 check_choices()
+check_switching()
 check_errors()
 print("midden-stress: lines, replay, choices and errors are as they should be")

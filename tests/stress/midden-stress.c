@@ -18,6 +18,7 @@ typedef struct arguments {
   uint64_t seed;
   uint64_t operations;   /* in a round */
   bool one_round;        /* --seconds=0: one round of each */
+  bool switching;        /* the collector changes under way */
 } arguments;
 
 static const char usage[] =
@@ -33,6 +34,8 @@ static const char usage[] =
     "  --seconds=N               time for all combinations together (default 10); 0: one round of each\n"
     "  --operations=N            operations in each round (default 2000)\n"
     "  --seed=N                  seed of the first round (default: from the clock)\n"
+    "  --switch=yes|no           change the collector of the heap at random, between operations and to any\n"
+    "                            that the heap's options allow; the line's is the first (default no)\n"
     "  --options=OPTIONS         heap options, as name=value,..., after verify=both,poison=yes; with a\n"
     "                            stress= or generational= among them only that is run, else stress\n"
     "                            off, alloc:7 and random, without and with generations\n"
@@ -113,6 +116,10 @@ static int parse_argument(arguments *chosen, const char *argument) {
   } else if ((value = value_of(argument, "--seed")) != NULL) {
     if (!parse_number(value, &chosen->seed))
       return complain("--seed: \"%s\" is no seed", value, "accepted are numbers of 64 bits");
+  } else if ((value = value_of(argument, "--switch")) != NULL) {
+    if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
+      return complain("--switch: \"%s\" is neither", value, "accepted are yes, no");
+    chosen->switching = strcmp(value, "yes") == 0;
   } else if ((value = value_of(argument, "--options")) != NULL) {
     midden_config config = MIDDEN_CONFIG_DEFAULT;
     midden_error error = {MIDDEN_OK, ""};
@@ -216,14 +223,15 @@ static bool run_combination(const arguments *chosen, const combination *one, dou
   uint64_t seed = chosen->seed;
   model_result result;
   do {
-    model_run(&config, seed++, chosen->operations, false, &result);
+    model_run(&config, seed++, chosen->operations, chosen->switching, &result);
     add(&sum, &result);
   } while (!result.failed && !chosen->one_round && now() < end);
   print_line(one, chosen->seed, &sum);
   if (!result.failed) return true;
   printf("DISAGREED after %llu operations: %s\n", (unsigned long long)result.operations, result.message);
-  printf("replay: midden-stress --collector=%s --stack=%s --seconds=0 --operations=%llu --seed=%llu --options=%s\n",
-         one->collector, one->stack, (unsigned long long)chosen->operations, (unsigned long long)(seed - 1), options);
+  printf("replay: midden-stress --collector=%s --stack=%s --seconds=0 --operations=%llu --seed=%llu%s --options=%s\n",
+         one->collector, one->stack, (unsigned long long)chosen->operations, (unsigned long long)(seed - 1),
+         chosen->switching ? " --switch=yes" : "", options);
   return false;
 }
 
@@ -287,7 +295,7 @@ static int run_all(const arguments *chosen) {
 }
 
 int main(int argument_count, char **argument_values) {
-  arguments chosen = {"all", "all", "", 10, (uint64_t)time(NULL), OPERATIONS_PER_ROUND, false};
+  arguments chosen = {"all", "all", "", 10, (uint64_t)time(NULL), OPERATIONS_PER_ROUND, false, false};
   for (int i = 1; i < argument_count; i++) {
     int status = parse_argument(&chosen, argument_values[i]);
     if (status != 0) return status < 0 ? EXIT_SUCCESS : status;
