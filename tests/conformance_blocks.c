@@ -278,6 +278,72 @@ START_TEST(bad_arguments) {
 }
 END_TEST
 
+/* What is no block in use is refused where block.h says so, and nothing is lost by it. */
+static void refused(world *here, void *address) {
+  size_t blocks = world_statistics(here).blocks;
+  EXPECT(midden_block_free(here->mutator, address) == MIDDEN_MISUSE, "no misuse");
+  EXPECT(midden_block_realloc(here->mutator, address, 100) == NULL, "a block of no block");
+  EXPECT(midden_last_status(here->mutator) == MIDDEN_MISUSE, "no misuse by realloc");
+  EXPECT(world_statistics(here).blocks == blocks, "%zu blocks became %zu", blocks, world_statistics(here).blocks);
+  world_verify(here);
+}
+
+START_TEST(given_back_twice) {
+  static const size_t lengths[] = {1, 16, 24, 100, 1000, 5000, 32768};
+  world here;
+  world_open(&here, _i, NULL);
+  for (size_t i = 0; i < COUNT_OF(lengths); i++) {
+    midden_word *blocks[12];
+    size_t size = midden_good_size(lengths[i]);
+    for (size_t k = 0; k < COUNT_OF(blocks); k++) {
+      blocks[k] = midden_block_alloc(here.mutator, lengths[i]);
+      ck_assert_ptr_nonnull(blocks[k]);
+      memset(blocks[k], 0x11, size);
+    }
+    refused(&here, (char *)blocks[3] + 8);
+    refused(&here, (char *)blocks[11] + size / 2 + 1);
+    for (size_t k = 0; k < COUNT_OF(blocks); k += 2) ck_assert_int_eq(midden_block_free(here.mutator, blocks[k]), MIDDEN_OK);
+    for (size_t k = 0; k < COUNT_OF(blocks); k += 2) {
+      if (midden_block_size(here.mutator, blocks[k]) == 0) continue; /* its span has gone */
+      refused(&here, blocks[k]);
+      for (size_t w = 1; w < size / sizeof(midden_word); w++) EXPECT(blocks[k][w] == MIDDEN_POISON_BLOCK, "word %zu", w);
+    }
+    for (size_t k = 1; k < COUNT_OF(blocks); k += 2) {
+      const unsigned char *bytes = (const unsigned char *)blocks[k];
+      for (size_t b = 0; b < size; b++) EXPECT(bytes[b] == 0x11, "byte %zu of a block in use", b);
+      ck_assert_int_eq(midden_block_free(here.mutator, blocks[k]), MIDDEN_OK);
+    }
+    midden_word *again = midden_block_alloc(here.mutator, lengths[i]); /* as poison left it: it may be given back */
+    ck_assert_ptr_nonnull(again);
+    ck_assert_int_eq(midden_block_free(here.mutator, again), MIDDEN_OK);
+    if (midden_block_size(here.mutator, again)) refused(&here, again);
+  }
+  ck_assert_uint_eq(world_statistics(&here).blocks, 0);
+  world_close(&here);
+}
+END_TEST
+
+/* Without poison: large ones, and what was given back just before. */
+START_TEST(given_back_twice_without_poison) {
+  world here;
+  world_open(&here, _i, "poison=no");
+  char *large = midden_block_alloc(here.mutator, 100000), *small = midden_block_alloc(here.mutator, 50);
+  ck_assert(large != NULL && small != NULL);
+  refused(&here, large + 8);
+  refused(&here, large + 50000);
+  ck_assert_int_eq(midden_block_free(here.mutator, large), MIDDEN_OK);
+  ck_assert_int_eq(midden_block_free(here.mutator, large), MIDDEN_BAD_ARGUMENT);
+  ck_assert_ptr_null(midden_block_realloc(here.mutator, small + 8, 100));
+  ck_assert_int_eq(midden_last_status(here.mutator), MIDDEN_MISUSE);
+  ck_assert_int_eq(midden_block_free(here.mutator, small), MIDDEN_OK);
+  ck_assert_int_eq(midden_block_free(here.mutator, small), MIDDEN_MISUSE);
+  char *other = midden_block_alloc(here.mutator, 50);
+  ck_assert_ptr_ne(other, midden_block_alloc(here.mutator, 50));
+  ck_assert_uint_eq(world_statistics(&here).blocks, 2);
+  world_close(&here);
+}
+END_TEST
+
 static void never(midden_mutator *mutator, void *object, void *context) {
   (void)mutator, (void)object, (void)context;
   ck_abort_msg("a block has a finalizer");
@@ -326,6 +392,8 @@ int main(void) {
       {waste, CALM},
       {inside_a_collection, COLLECTING | ONE_GENERATION | CALM},
       {bad_arguments, ANYWHERE},
+      {given_back_twice, ANYWHERE},
+      {given_back_twice_without_poison, ANYWHERE},
   };
   return run_combinations("blocks", tests, COUNT_OF(tests));
 }

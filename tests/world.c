@@ -151,7 +151,7 @@ void world_list_check(world *here, size_t slot, size_t length) {
 
 bool is_poison(uintptr_t word) {
   return word == MIDDEN_POISON_SWEPT || word == MIDDEN_POISON_EVACUATED || word == MIDDEN_POISON_SLID ||
-         word == MIDDEN_POISON_LARGE || word == MIDDEN_POISON_BUFFER;
+         word == MIDDEN_POISON_LARGE || word == MIDDEN_POISON_BUFFER || word == MIDDEN_POISON_BLOCK;
 }
 
 __attribute__((noinline)) void stack_wipe(void) {

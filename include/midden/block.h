@@ -24,14 +24,21 @@ MIDDEN_BEGIN_DECLARATIONS
 MIDDEN_API void *midden_block_alloc(midden_mutator *mutator, size_t size);
 
 /* Gives a block back. NULL is allowed. Also from inside a collection, such as from a callback for a dead object.
- * post: MIDDEN_OK; or BAD_ARGUMENT for what is in no page of blocks, MISUSE; a block given back twice is not noticed.
+ * post: MIDDEN_OK; or BAD_ARGUMENT for what is in no page of blocks; or MISUSE. Whatever is refused, nothing has changed. What is
+ * in a page of blocks and yet no block in use is told, with MISUSE:
+ *   above 32 KiB: an address inside of the block; given back twice it is BAD_ARGUMENT, until the page serves for something else;
+ *   up to 32 KiB: the block that was given back last of its size; any other one, an address inside of a block and one
+ *   that was never handed out only with poison=yes, and a block given back before only while it is not written to.
+ * All else of this kind is not noticed, and the block may be handed out twice. With poison=yes a block given back
+ * is filled with MIDDEN_POISON_BLOCK, but for its first 8 bytes.
  * Cost: constant; a few kilobytes of each size wait for the next request, and empty pages beyond go to the
  * page heap at once; midden_trim, and memory that is refused, send the rest. */
 MIDDEN_API midden_status midden_block_free(midden_mutator *mutator, void *block);
 
 /* Makes a block larger or smaller, in place if its cell allows. NULL as block: as midden_block_alloc. size 0 is taken
  * as 1. post: the block, with its old content as far as it fits; or NULL and the old block is as it was. Making a block
- * smaller does not fail. */
+ * smaller does not fail. For what is no block in use: NULL, and midden_last_status says BAD_ARGUMENT or MISUSE, as above,
+ * but that an address inside of a block, or never handed out, is always told. */
 MIDDEN_API void *midden_block_realloc(midden_mutator *mutator, void *block, size_t size);
 
 /* The bytes that a block really has; 0 for what is in no page of blocks. */

@@ -15,12 +15,13 @@ MIDDEN_BEGIN_DECLARATIONS
  * MISUSE from inside a collection. Does not collect or move. */
 MIDDEN_API midden_status midden_verify(midden_heap *heap, midden_error *error);
 
-/* Words that poison=yes leaves in freed cells and buffers; each says which path freed them. None is a reference. */
+/* Words that poison=yes leaves in freed cells, buffers and blocks; each says which path freed them. None is a reference. */
 #define MIDDEN_POISON_SWEPT ((uintptr_t)0x5357455054dead05)     /* "SWEPT": unreachable, in place */
 #define MIDDEN_POISON_EVACUATED ((uintptr_t)0x4556414344dead05) /* "EVACD": copied elsewhere */
 #define MIDDEN_POISON_SLID ((uintptr_t)0x534c494445dead05)      /* "SLIDE": compacted: died, or moved down */
 #define MIDDEN_POISON_LARGE ((uintptr_t)0x4c41524745dead05)     /* "LARGE": a large object's pages */
 #define MIDDEN_POISON_BUFFER ((uintptr_t)0x4255464652dead05)    /* "BUFFR": bytes that a buffer or lease had */
+#define MIDDEN_POISON_BLOCK ((uintptr_t)0x424c4f434bdead05)     /* "BLOCK": a raw block, but for its first 8 bytes */
 
 MIDDEN_END_DECLARATIONS
 

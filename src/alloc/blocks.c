@@ -11,14 +11,15 @@
 #define WAITING_MOST 64
 #define WAITING_LEAST 4
 
-void mdn_blocks_open(struct block_store *store) {
+void mdn_blocks_open(struct block_store *store, uintptr_t poison) {
+  store->poison = poison;
   for (unsigned i = 0; i < SIZE_CLASS_CURSORS; i++) {
     store->classes[i] = (struct central){
         .cell_size = i == SIZE_CLASS_LARGE ? 0 : midden_class_size[i],
         .size_class = (uint8_t)i,
         .map_flags = PAGE_LEAF | PAGE_BLOCK,
     };
-    if (i == SIZE_CLASS_LARGE) continue;
+    if (i == SIZE_CLASS_LARGE || poison) continue;
     store->hot[i].most = (uint32_t)size_maximum(size_minimum(WAITING_BYTES / midden_class_size[i], WAITING_MOST), WAITING_LEAST);
   }
 }
@@ -148,6 +149,27 @@ static size_t give_to_span(struct space *space, struct block_store *store, void 
   return settle_span(space, store, span);
 }
 
+/* Whether a block is among the free ones of its span. */
+static bool is_free(const struct span *span, const void *block) {
+  const void *at = span->free_blocks;
+  while (at && at != block) at = *(void *const *)at;
+  return at != NULL;
+}
+
+bool mdn_blocks_in_use(const struct space *space, const struct block_store *store, const void *block) {
+  const struct span *span = space_span_of(space, (uintptr_t)block);
+  if (span_is_large(span)) return (uintptr_t)block == span->start;
+  size_t offset = (uintptr_t)block - span->start;
+  if (offset % span->cell_size != 0 || (const char *)block >= span->fresh) return false;
+  /* The word behind the link says whether it is worth while to look. */
+  return !store->poison || ((const uintptr_t *)block)[1] != store->poison || !is_free(span, block);
+}
+
+static void poison_block(void *block, size_t bytes, uintptr_t poison) {
+  uintptr_t *words = block;
+  for (size_t i = 1; i < bytes / sizeof *words; i++) words[i] = poison;
+}
+
 /* Gives the blocks that wait to their spans, the latest `kept` of them excepted. post: bytes of pages. */
 static size_t flush_waiting(struct space *space, struct block_store *store, struct block_class *class, uint32_t kept) {
   void **link = &class->waiting;
@@ -166,11 +188,18 @@ static size_t flush_waiting(struct space *space, struct block_store *store, stru
 
 size_t mdn_blocks_give_slow(struct space *space, struct block_store *store, unsigned size_class, void *block) {
   struct block_class *class = &store->hot[size_class];
+  if (class->most == 0 && !mdn_blocks_in_use(space, store, block)) return BLOCKS_REFUSED;
+  if (store->poison) poison_block(block, mdn_blocks_size(space, block), store->poison);
   if (size_class == SIZE_CLASS_LARGE) {
     struct span *span = space_span_of(space, (uintptr_t)block);
     store->classes[size_class].used_bytes -= span->cell_size;
     class->used--;
     return release_span(space, &store->classes[size_class], span);
+  }
+  if (class->waiting == block) return BLOCKS_REFUSED;
+  if (store->poison) {
+    class->used--;
+    return give_to_span(space, store, block);
   }
   size_t bytes = flush_waiting(space, store, class, class->most / 2);
   *(void **)block = class->waiting;

@@ -27,9 +27,10 @@ struct block_store {
   } hot[SIZE_CLASS_CURSORS];
   struct central classes[SIZE_CLASS_CURSORS]; /* by class; the last: large blocks */
   struct span *empty[SIZE_CLASS_CURSORS];     /* the available one that is empty, or NULL */
+  uintptr_t poison;  /* what is given back is filled with it, and checked; then nothing waits, so all goes the slow way. 0: off */
 };
 
-void mdn_blocks_open(struct block_store *store);
+void mdn_blocks_open(struct block_store *store, uintptr_t poison);
 
 /* What the quick paths below leave to these. */
 void *mdn_blocks_take_slow(struct space *space, struct block_store *store, size_t size, size_t *fresh_bytes);
@@ -53,12 +54,20 @@ static inline void *blocks_take(struct space *space, struct block_store *store, 
 /* The size of a block. post: 0 if `block` is not in a page of blocks. */
 size_t mdn_blocks_size(const struct space *space, const void *block);
 
+/* Whether an address in a page of blocks is that of a block in use, as far as can be told: it is where a block starts that was
+ * handed out once; and with `poison` it is not free, unless someone has written to it since it was given back. */
+bool mdn_blocks_in_use(const struct space *space, const struct block_store *store, const void *block);
+
+#define BLOCKS_REFUSED SIZE_MAX
+
 /* Gives a block back. `entry`: its page's. pre: PAGE_BLOCK is set in it. post: the bytes that have gone to the page
- * heap, 0 mostly. */
+ * heap, 0 mostly; or BLOCKS_REFUSED, and nothing has changed: it was given back just before, or is known not to be in use (of
+ * small ones only with `poison`). */
 static inline size_t blocks_give(struct space *space, struct block_store *store, uint64_t entry, void *block) {
   unsigned size_class = (entry >> 16) & 0xff;
   struct block_class *class = &store->hot[size_class];
   if (__builtin_expect(class->count == class->most, 0)) return mdn_blocks_give_slow(space, store, size_class, block);
+  if (__builtin_expect(class->waiting == block, 0)) return BLOCKS_REFUSED;
   *(void **)block = class->waiting;
   class->waiting = block;
   class->count++;

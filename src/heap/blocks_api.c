@@ -40,8 +40,7 @@ midden_status midden_block_free(midden_mutator *face, void *block) {
   if (!space_contains(&core->space, (uintptr_t)block)) return MIDDEN_BAD_ARGUMENT;
   uint64_t entry = space_page_entry(&core->space, (uintptr_t)block);
   if (!(entry & PAGE_BLOCK)) return MIDDEN_BAD_ARGUMENT;
-  heap_give_block(mutator_of(face)->heap, entry, block);
-  return MIDDEN_OK;
+  return heap_give_block(mutator_of(face)->heap, entry, block);
 }
 
 size_t midden_block_size(const midden_mutator *face, const void *block) {
@@ -52,6 +51,8 @@ void *midden_block_realloc(midden_mutator *face, void *block, size_t size) {
   if (!block) return midden_block_alloc(face, size);
   size_t old = midden_block_size(face, block);
   if (old == 0) return refuse(face, block_enter(face) ? MIDDEN_BAD_ARGUMENT : MIDDEN_MISUSE);
+  const struct core *core = mutator_of(face)->core;
+  if (!mdn_blocks_in_use(&core->space, &core->blocks, block)) return refuse(face, MIDDEN_MISUSE);
   if (midden_good_size(size) == old) return block;
   midden_status before = mutator_of(face)->last_status;
   void *moved = midden_block_alloc(face, size);

@@ -128,10 +128,14 @@ void mdn_external_charge(midden_heap *heap);
 /* Called when an object that kept some dies. */
 void mdn_external_dropped(struct core *core, uint64_t bytes);
 
-/* Gives a block back, whose page has this entry. Also from inside a collection. */
-static inline void heap_give_block(midden_heap *heap, uint64_t entry, void *block) {
+/* Gives a block back, whose page has this entry. Also from inside a collection. post: MIDDEN_OK; or MISUSE, and nothing has
+ * changed: see blocks_give. */
+static inline midden_status heap_give_block(midden_heap *heap, uint64_t entry, void *block) {
   size_t bytes = blocks_give(&heap->core.space, &heap->core.blocks, entry, block);
-  if (__builtin_expect(bytes > 0, 0)) heap->pacing.allocated -= size_minimum(bytes, heap->pacing.allocated);
+  if (__builtin_expect(bytes == 0, 1)) return MIDDEN_OK;
+  if (bytes == BLOCKS_REFUSED) return MIDDEN_MISUSE;
+  heap->pacing.allocated -= size_minimum(bytes, heap->pacing.allocated);
+  return MIDDEN_OK;
 }
 
 /* At the heap's end: shuts the pools that are left, reports what is lent, gives their memory back. */

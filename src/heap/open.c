@@ -8,6 +8,7 @@
 #include "gc/free_hooks.h"
 #include "gc/remembered.h"
 #include "heap/heap.h"
+#include "midden/debug.h"
 
 /* Address space is asked for at this multiple of the limit, so that fragmentation of the page heap does
  * not use up the range before the limit is reached. */
@@ -95,7 +96,7 @@ midden_status midden_heap_open(const midden_config *config, midden_heap **result
   core->generational = config->generational;
   core->tracer.core = core;
   core->weak.cleared = config->cleared;
-  mdn_blocks_open(&core->blocks);
+  mdn_blocks_open(&core->blocks, config->poison ? MIDDEN_POISON_BLOCK : 0);
   core->externals.dropped = mdn_external_dropped;
   status = open_space(heap, error);
   if (status == MIDDEN_OK && !mdn_mark_stack_grow(&core->tracer)) {
