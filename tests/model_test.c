@@ -34,7 +34,7 @@ static uint64_t run(int index, const char *options, bool switching) {
   uint64_t seed = first_seed(index);
   model_result result;
   uint64_t moved = 0, defragmented = 0, collections = 0, refused = 0, switches = 0, asked = 0;
-  for (size_t round = 0; round < rounds(4); round++, seed++) {
+  for (size_t round = 0; round < rounds(3); round++, seed++) {
     midden_config config = combination_config(index);
     midden_error error = {MIDDEN_OK, ""};
     ck_assert_msg(midden_config_parse(&config, options, &error) == MIDDEN_OK, "%s", error.message);
