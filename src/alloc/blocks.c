@@ -5,6 +5,7 @@
 
 #include "base/assertion.h"
 #include "midden/allocate.h"
+#include "midden/debug.h"
 
 /* How many blocks may wait: a few kilobytes of each size. */
 #define WAITING_BYTES ((size_t)8 << 10)
@@ -167,6 +168,7 @@ bool mdn_blocks_in_use(const struct space *space, const struct block_store *stor
 
 static void poison_block(void *block, size_t bytes, uintptr_t poison) {
   uintptr_t *words = block;
+  if (words[1] == MIDDEN_POISON_BUFFER) return; /* a buffer's: it is filled already, with what says so */
   for (size_t i = 1; i < bytes / sizeof *words; i++) words[i] = poison;
 }
 
