@@ -33,7 +33,7 @@ typedef struct midden_statistics {
   size_t external_bytes;        /* outside the heap: told by midden_external_add, and */
   size_t pool_bytes;            /* what pools of buffers have (pool.h), lent or not */
   size_t identities;            /* objects that were asked for their identity hash and may still live */
-  size_t host_pins;             /* objects that the host has pinned with midden_pin, now */
+  size_t host_pins;             /* objects that the host has pinned, scoped pins included, now */
 
   /* After the last collection. */
   size_t live_objects;

@@ -45,6 +45,10 @@ def check_choices():
     expect(status == 0 and "--collector=all|NAME" in output and "heap-limit:" in output, "--help:", output)
 
 
+def without_moved(output):
+    return [line.split()[:8] + line.split()[9:] for line in output.splitlines()]
+
+
 def check_switching():
     """Collectors that move nothing by themselves do, after a switch; and the same seed switches in the same way."""
     arguments = ("--seconds=0", "--seed=5", "--collector=mark-sweep", "--stack=precise", "--switch=yes")
@@ -53,7 +57,8 @@ def check_switching():
     moved = [int(line.split()[8]) for line in output.splitlines()[1:-1]]
     without = [int(line.split()[8]) for line in run(*arguments[:4], "--switch=no")[1].splitlines()[1:-1]]
     expect(sum(moved) > sum(without), "switching moves", moved, "objects, and staying", without)
-    expect(run(*arguments)[1] == output, "a seed does not replay switches")
+    # But for objects that an address, which differs from run to run, has pinned or not.
+    expect(without_moved(run(*arguments)[1]) == without_moved(output), "a seed does not replay switches")
 
 
 def check_errors():
