@@ -47,7 +47,6 @@ size_t mdn_core_flush(struct core *core) {
 
 size_t mdn_core_hold_run(struct mutator *mutator, struct central *central) {
   struct held_runs *runs = &mutator->runs;
-  if (mutator->face.cursors[central->cursor].limit) return 0; /* it holds one of the list, used up */
   if (runs->count < RUNS_HELD_MOST) {
     runs->lists[runs->count++] = central;
     return 0;

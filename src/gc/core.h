@@ -143,7 +143,7 @@ static inline void core_activate(struct core *core, struct central *central) {
 /* Gives the unused rests of all mutators' runs back: alloc bits are exact afterwards. post: their bytes. */
 size_t mdn_core_flush(struct core *core);
 
-/* A mutator is about to take a run of this list. post: the bytes of another run that was given back for it, 0 mostly. */
+/* A mutator is about to take a run of this list, and holds none. post: the bytes of another run that was given back for it, 0 mostly. */
 size_t mdn_core_hold_run(struct mutator *mutator, struct central *central);
 
 /* What mutators hold and have not handed out yet. */

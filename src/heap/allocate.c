@@ -86,8 +86,10 @@ static void *refill(struct mutator *mutator, struct central *central, midden_cur
   heap->figures.refills++;
   heap->figures.page_heap_refills += run.new_span;
   heap->pacing.allocated += (size_t)(run.end - run.start);
-  size_t given_back = mdn_core_hold_run(mutator, central);
-  heap->pacing.allocated -= size_minimum(given_back, heap->pacing.allocated);
+  if (!cursor->limit) { /* or else it holds one of the list, used up */
+    size_t given_back = mdn_core_hold_run(mutator, central);
+    heap->pacing.allocated -= size_minimum(given_back, heap->pacing.allocated);
+  }
   cursor->next = run.start + central->cell_size;
   cursor->limit = run.end;
   return run.start;
