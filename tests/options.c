@@ -28,7 +28,7 @@ static bool same(const midden_config *a, const midden_config *b) {
          a->generational == b->generational && a->nursery == b->nursery && a->heap_initial == b->heap_initial &&
          a->growth == b->growth && a->growth_factor == b->growth_factor &&
          a->stress == b->stress && a->stress_value == b->stress_value && a->verify == b->verify &&
-         a->poison == b->poison && a->run_finalizers == b->run_finalizers && strcmp(a->log, b->log) == 0;
+         a->poison == b->poison && a->census == b->census && a->run_finalizers == b->run_finalizers && strcmp(a->log, b->log) == 0;
 }
 
 START_TEST(each_option) {
@@ -60,6 +60,8 @@ START_TEST(each_option) {
   ck_assert(parsed("finalizers=run").run_finalizers);
   ck_assert(!parsed("finalizers=run,finalizers=drop").run_finalizers);
   ck_assert(!parsed("poison=yes,poison=no").poison);
+  ck_assert_uint_eq(parsed("census=20").census, 20);
+  ck_assert_uint_eq(parsed("census=20,census=off").census, 0);
   ck_assert_str_eq(parsed("log=stderr").log, "stderr");
   ck_assert_str_eq(parsed("log=/tmp/a b.log").log, "/tmp/a b.log");
 }

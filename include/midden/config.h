@@ -108,12 +108,13 @@ typedef struct midden_config {
   void *report_context;
   midden_pressure_function pressure; /* NULL: the host has nothing to spare */
   void *pressure_context;
+  unsigned census;              /* censuses kept, of the last full collections (graph.h): 2 to 1000; 0: none */
 } midden_config;
 
 #define MIDDEN_CONFIG_DEFAULT                                                                        \
   {                                                                                                  \
     "mark-sweep", MIDDEN_STACK_CONSERVATIVE, 0, 0, 0, false, 0, (size_t)4 << 20, MIDDEN_GROWTH_RATIO, 2.0, 90, \
-        MIDDEN_STRESS_OFF, 0, MIDDEN_VERIFY_OFF, false, false, "off", {1, 0, 0}, 0, NULL, NULL, NULL, NULL, NULL \
+        MIDDEN_STRESS_OFF, 0, MIDDEN_VERIFY_OFF, false, false, "off", {1, 0, 0}, 0, NULL, NULL, NULL, NULL, NULL, 0 \
   }
 
 /* Applies "name=value,name=value" to a configuration.

@@ -26,6 +26,7 @@
 #include "midden/config.h"
 #include "midden/debug.h"
 #include "midden/finalize.h"
+#include "midden/graph.h"
 #include "midden/heap.h"
 #include "midden/kind.h"
 #include "midden/objects.h"

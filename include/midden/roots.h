@@ -52,14 +52,16 @@ typedef struct midden_frame {
   struct midden_frame *previous;
   void *const *slots;   /* the addresses of the variables */
   size_t count;
-  const char *function; /* for reports */
+  const char *function; /* for reports; may be NULL */
+  const char *variables; /* as they are written, with commas between; for reports; may be NULL */
 } midden_frame;
 
 #define MIDDEN_FRAME(mutator, ...)                                                                        \
   _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wshadow\"")                          \
   void *const midden_frame_slots_[] = {MIDDEN_ADDRESSES_(__VA_ARGS__)};                                   \
   midden_frame midden_frame_ = {(mutator)->frames, midden_frame_slots_,                                   \
-                                sizeof midden_frame_slots_ / sizeof midden_frame_slots_[0], __func__};    \
+                                sizeof midden_frame_slots_ / sizeof midden_frame_slots_[0], __func__,     \
+                                #__VA_ARGS__};                                                            \
   _Pragma("GCC diagnostic pop")                                                                           \
   (mutator)->frames = &midden_frame_
 #define MIDDEN_END(mutator) ((void)((mutator)->frames = midden_frame_.previous))

@@ -18,14 +18,15 @@ typedef enum midden_status {
   MIDDEN_CORRUPT,      /* the verifier found a broken invariant */
   MIDDEN_TIMED_OUT,    /* what was waited for did not come in time */
   MIDDEN_CLOSED,       /* the pool was shut, before or while waiting */
-  MIDDEN_IN_USE        /* leases of the pool are out */
+  MIDDEN_IN_USE,       /* leases of the pool are out */
+  MIDDEN_IO_ERROR      /* a file or the host's writer could not be written to */
 } midden_status;
 
 /* A failure in words. Filled only when a call fails; untouched when it succeeds.
  * `message` is one sentence, always terminated, that names what was wrong and what is accepted. */
 typedef struct midden_error {
   midden_status status;
-  char message[256];
+  char message[512];
 } midden_error;
 
 /* The name of a status, such as "no-memory". post: never NULL, a string that lives forever.

@@ -18,7 +18,7 @@ midden_status mdn_error(midden_error *error, midden_status status, const char *f
 const char *midden_status_name(midden_status status) {
   static const char *const names[] = {"ok",    "no-memory", "bad-argument", "bad-option", "conflict",
                                       "limit", "misuse",    "unsupported",  "corrupt",
-                                      "timed-out", "closed", "in-use"};
+                                      "timed-out", "closed", "in-use",    "io-error"};
   return (size_t)status < sizeof names / sizeof names[0] ? names[status] : "unknown";
 }
 

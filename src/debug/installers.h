@@ -6,5 +6,6 @@
 #include "midden/heap.h"
 
 midden_status mdn_verifier_install(midden_heap *heap, midden_error *error);
+midden_status mdn_census_install(midden_heap *heap, midden_error *error);
 
 #endif

@@ -1,4 +1,5 @@
 /* Ambiguous words: which cells they may mean; and pinning these. A part of the tracer: see tracer.h. */
+#include "gc/ambiguous.h"
 #include "gc/core.h"
 #include "gc/tracer.h"
 
@@ -21,13 +22,6 @@ void mdn_tracer_pin_cell(struct tracer *tracer, uintptr_t cell) {
   mdn_tracer_mark_cell(tracer, cell);
 }
 
-/* Whether a loop may have left a pointer just past an object of this kind, with the next object right
- * behind it. Small objects of fixed size are not walked with end pointers, and for them the price would be
- * high: each pointer to one would keep its neighbour alive, often the root of a structure that died (in
- * GCBench a tree of 12 MB). docs/design/past-the-end.md has the figures. */
-#define WALKED_LEAST 128
-static bool walked(const struct kind *kind) { return !kind->fixed_size || kind->size > WALKED_LEAST; }
-
 /* An ambiguous word means this cell. */
 static inline void hit(struct tracer *tracer, uintptr_t cell) {
   mdn_tracer_pin_cell(tracer, cell);
@@ -35,12 +29,9 @@ static inline void hit(struct tracer *tracer, uintptr_t cell) {
 }
 
 static void pin_address(struct tracer *tracer, uintptr_t address) {
-  struct space *space = &tracer->core->space;
-  uintptr_t cell = mdn_space_cell_at(space, address);
-  if (cell) hit(tracer, cell);
-  if (cell && cell != address) return;
-  uintptr_t before = mdn_space_cell_at(space, address - 1);
-  if (before && (!cell || walked(&tracer->kinds[(uint16_t)space_page_entry(space, before)]))) hit(tracer, before);
+  uintptr_t cells[AMBIGUOUS_CELLS];
+  unsigned count = ambiguous_cells(&tracer->core->space, tracer->kinds, address, cells);
+  for (unsigned i = 0; i < count; i++) hit(tracer, cells[i]);
 }
 
 void mdn_tracer_pin_word(struct tracer *tracer, uintptr_t word) {

@@ -55,6 +55,9 @@ midden_status mdn_config_check(const midden_config *config, midden_error *error)
   if (config->dense_span < 1 || config->dense_span > 100) {
     return mdn_error(error, MIDDEN_BAD_ARGUMENT, "dense-span is %u percent; it must be 1 to 100", config->dense_span);
   }
+  if (config->census > 1000) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "census is %u; at most 1000 are kept", config->census);
+  }
   if (config->collect_share > 99) {
     return mdn_error(error, MIDDEN_BAD_ARGUMENT, "collect-share is %u percent; it must be at most 99", config->collect_share);
   }

@@ -77,6 +77,7 @@ struct midden_heap {
   struct stress_state stress;
   struct heap_figures figures;
   struct observer *observers;
+  struct slot_names *names;  /* of kinds' slots, by the host: src/debug/names.c; NULL: none */
   FILE *log;
   struct midden_pool *pools; /* open ones */
   size_t pool_bytes;         /* of their chunks that have memory; in core.external_bytes */
@@ -122,6 +123,9 @@ bool mdn_stress_due(midden_heap *heap);
 
 /* Options: checks what parsing cannot. */
 midden_status mdn_config_check(const midden_config *config, midden_error *error);
+
+/* The identity hash of an object, made if it has none. post: 0: no memory. */
+uint64_t mdn_identity_of(struct core *core, uintptr_t cell);
 
 /* External memory: takes what is counted now off the limit of pages. */
 void mdn_external_charge(midden_heap *heap);

@@ -4,6 +4,12 @@
 #include "heap/heap.h"
 #include "midden/objects.h"
 
+uint64_t mdn_identity_of(struct core *core, uintptr_t cell) {
+  uint64_t *hash = mdn_side_add(core, &core->identities, cell);
+  while (hash && *hash == 0) *hash = random_next(&core->identity_random);
+  return hash ? *hash : 0;
+}
+
 uint64_t midden_identity_hash(midden_mutator *face, const void *object) {
   struct mutator *mutator = mutator_of(face);
   midden_status status = mutator_enter(face);
@@ -18,13 +24,7 @@ uint64_t midden_identity_hash(midden_mutator *face, const void *object) {
     mutator->last_status = MIDDEN_BAD_ARGUMENT;
     return 0;
   }
-  uint64_t *hash = mdn_side_add(core, &core->identities, (uintptr_t)object);
-  if (!hash) {
-    mutator->last_status = MIDDEN_NO_MEMORY;
-    return 0;
-  }
-  do {
-    *hash = random_next(&core->identity_random);
-  } while (*hash == 0);
-  return *hash;
+  uint64_t hash = mdn_identity_of(core, (uintptr_t)object);
+  if (!hash) mutator->last_status = MIDDEN_NO_MEMORY;
+  return hash;
 }

@@ -273,6 +273,20 @@ static void print_log(const midden_config *config, char *text, size_t capacity) 
   snprintf(text, capacity, "%s", config->log);
 }
 
+static bool parse_census(midden_config *config, const char *text) {
+  uint64_t count = 0;
+  if (strcmp(text, "off") != 0 && (!parse_number(text, &count) || count < 2 || count > 1000)) return false;
+  config->census = (unsigned)count;
+  return true;
+}
+static void print_census(const midden_config *config, char *text, size_t capacity) {
+  if (config->census) {
+    snprintf(text, capacity, "%u", config->census);
+  } else {
+    snprintf(text, capacity, "off");
+  }
+}
+
 const struct option mdn_options[] = {
     {"collector", "a collector of this build", "who collects", parse_collector, print_collector},
     {"stack", "conservative or precise",
@@ -301,5 +315,6 @@ const struct option mdn_options[] = {
     {"finalizers", "run or drop", "what becomes of finalizers that have not run when the heap is closed", parse_finalizers,
      print_finalizers},
     {"log", "off, stderr or a file's path of at most 127 bytes", "one line for each collection", parse_log, print_log},
+    {"census", "off or 2 to 1000", "how many censuses of kinds to keep, of the last full collections", parse_census, print_census},
 };
 const size_t mdn_option_count = sizeof mdn_options / sizeof mdn_options[0];

@@ -13,26 +13,36 @@ midden_status mdn_registry_add(struct root_registry *registry, struct arena *are
   return MIDDEN_OK;
 }
 
-static midden_status remove_at(struct root_registry *registry, size_t index) {
-  memmove(&registry->roots[index], &registry->roots[index + 1],
-          (registry->count - index - 1) * sizeof registry->roots[0]);
+static midden_status remove_root(struct root_registry *registry, struct root *root) {
+  if (!root) return MIDDEN_BAD_ARGUMENT;
+  size_t behind = (size_t)(&registry->roots[registry->count] - root) - 1;
+  memmove(root, root + 1, behind * sizeof *root);
   registry->count--;
   return MIDDEN_OK;
 }
 
-midden_status mdn_registry_remove(struct root_registry *registry, const void *first) {
+struct root *mdn_registry_find(const struct root_registry *registry, const void *first) {
   for (size_t i = registry->count; i-- > 0;) {
-    if (registry->roots[i].type != ROOT_SCANNER && registry->roots[i].first == first) return remove_at(registry, i);
+    struct root *root = &registry->roots[i];
+    if (root->type != ROOT_SCANNER && root->first == first) return root;
   }
-  return MIDDEN_BAD_ARGUMENT;
+  return NULL;
+}
+
+struct root *mdn_registry_find_scanner(const struct root_registry *registry, midden_scan_function scan, const void *context) {
+  for (size_t i = registry->count; i-- > 0;) {
+    struct root *root = &registry->roots[i];
+    if (root->type == ROOT_SCANNER && root->scan == scan && root->context == context) return root;
+  }
+  return NULL;
+}
+
+midden_status mdn_registry_remove(struct root_registry *registry, const void *first) {
+  return remove_root(registry, mdn_registry_find(registry, first));
 }
 
 midden_status mdn_registry_remove_scanner(struct root_registry *registry, midden_scan_function scan, void *context) {
-  for (size_t i = registry->count; i-- > 0;) {
-    const struct root *root = &registry->roots[i];
-    if (root->type == ROOT_SCANNER && root->scan == scan && root->context == context) return remove_at(registry, i);
-  }
-  return MIDDEN_BAD_ARGUMENT;
+  return remove_root(registry, mdn_registry_find_scanner(registry, scan, context));
 }
 
 void mdn_registry_visit_precise(const struct root_registry *registry, midden_visitor *visitor) {

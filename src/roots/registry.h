@@ -14,6 +14,7 @@ struct root {
   const void *first;
   midden_scan_function scan; /* ROOT_SCANNER */
   void *context;
+  const char *name;          /* the host's, for reports; or NULL */
 };
 
 struct root_registry {
@@ -26,6 +27,10 @@ midden_status mdn_registry_add(struct root_registry *registry, struct arena *are
 /* Removes the newest root that matches. post: MIDDEN_OK, or BAD_ARGUMENT if there is none. */
 midden_status mdn_registry_remove(struct root_registry *registry, const void *first);
 midden_status mdn_registry_remove_scanner(struct root_registry *registry, midden_scan_function scan, void *context);
+
+/* The newest root that matches; or NULL. */
+struct root *mdn_registry_find(const struct root_registry *registry, const void *first);
+struct root *mdn_registry_find_scanner(const struct root_registry *registry, midden_scan_function scan, const void *context);
 
 /* Visits the precise slots and ranges, and calls the scanners. */
 void mdn_registry_visit_precise(const struct root_registry *registry, midden_visitor *visitor);
