@@ -81,6 +81,7 @@
 #include "debug/snapshot_edges.c"
 #include "debug/strings.c"
 #include "debug/verify.c"
+#include "debug/verify_tables.c"
 #include "debug/why.c"
 #include "roots/registers_builtin.c"
 #include "debug/stack_names_builtin.c"

@@ -181,7 +181,7 @@ static void check_bad_value(const char *name, const char *accepted) {
   ck_assert_int_eq(midden_config_parse(&config, text, NULL), MIDDEN_BAD_OPTION);
 }
 
-START_TEST(bad_values) { ck_assert_uint_eq(for_each_option(check_bad_value), 15); }
+START_TEST(bad_values) { ck_assert_uint_eq(for_each_option(check_bad_value), 16); }
 END_TEST
 
 START_TEST(bad_names) {

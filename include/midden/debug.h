@@ -11,7 +11,8 @@ MIDDEN_BEGIN_DECLARATIONS
  * allocated cell; marks, pins, span lists, page map and counters agree. In a generational heap also that no
  * write barrier was missed: an old object that was given a reference to one allocated since the last
  * collection, without midden_store or midden_written, is named with the slot's offset and both kinds.
- * post: MIDDEN_OK; or CORRUPT and *error (may be NULL) names the first broken invariant and the object;
+ * What is checked besides: tables of weak slots, the remembered set, the lists that serve refills, the summaries of free pages.
+ * post: MIDDEN_OK; or CORRUPT and *error (may be NULL) names the first broken invariant, the object, and a path from a root to it;
  * MISUSE from inside a collection. Does not collect or move. */
 MIDDEN_API midden_status midden_verify(midden_heap *heap, midden_error *error);
 

@@ -66,6 +66,28 @@ void mdn_page_summary_take(struct page_summary *summary, size_t first, size_t co
   update(summary, first, count);
 }
 
+static bool same_summary(struct run_summary a, struct run_summary b) {
+  return a.start == b.start && a.longest == b.longest && a.end == b.end;
+}
+
+size_t mdn_page_summary_check(const struct page_summary *summary, size_t pages) {
+  size_t chunks = (pages + SUMMARY_CHUNK - 1) / SUMMARY_CHUNK;
+  for (size_t chunk = 0; chunk < chunks; chunk++) {
+    struct run_summary wanted = summarise(summary->free + chunk * (SUMMARY_CHUNK / 64));
+    if (!same_summary(summary->tree[summary->leaves + chunk], wanted)) return summary->leaves + chunk;
+  }
+  uint32_t below = SUMMARY_CHUNK;
+  size_t low = summary->leaves, high = summary->leaves + (chunks ? chunks - 1 : 0);
+  for (; low > 1; below *= 2) {
+    low /= 2;
+    high /= 2;
+    for (size_t node = low; node <= high; node++) {
+      if (!same_summary(summary->tree[node], join(summary->tree[2 * node], summary->tree[2 * node + 1], below))) return node;
+    }
+  }
+  return NO_PAGE;
+}
+
 /* The lowest run of `count` within one chunk. pre: there is one. */
 static size_t find_in_chunk(const uint64_t *free, size_t count) {
   size_t page = 0;

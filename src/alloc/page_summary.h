@@ -31,6 +31,9 @@ size_t mdn_page_summary_leaves(size_t pages);
 void mdn_page_summary_free(struct page_summary *summary, size_t first, size_t count);
 /* Marks pages taken. pre: they are free. */
 void mdn_page_summary_take(struct page_summary *summary, size_t first, size_t count);
+/* Whether the summaries agree with the bits of the first `pages` pages. post: NO_PAGE; or the number of the first node of the
+ * tree that does not, from the leaves up. */
+size_t mdn_page_summary_check(const struct page_summary *summary, size_t pages);
 /* The lowest run of `count` free pages. post: its first page, or NO_PAGE. Takes nothing. */
 size_t mdn_page_summary_find(const struct page_summary *summary, size_t count);
 

@@ -16,6 +16,7 @@ struct barrier_walk {
   const struct core *core;
   midden_error *error;
   bool found;
+  uintptr_t accused;       /* the old object, when found */
   const struct kind *kind; /* of the old object that is being walked */
   uintptr_t cell;
   const uint64_t *dirty;   /* its cards, if it is a large object in the remembered set; else NULL */
@@ -53,6 +54,7 @@ static void check_target(struct barrier_walk *walk, uintptr_t target, const void
   if (walk->found || !target || !is_young(&core->space, target)) return;
   if (slot && is_scanned(walk, slot)) return;
   walk->found = true;
+  walk->accused = walk->cell;
   char place[40];
   if (slot) snprintf(place, sizeof place, "offset %zu", (size_t)((uintptr_t)slot - walk->cell));
   mdn_error(walk->error, MIDDEN_CORRUPT,
@@ -126,7 +128,7 @@ static void check_old_cells(struct barrier_walk *walk, struct span *span) {
   }
 }
 
-midden_status mdn_barriers_check(struct core *core, midden_error *error) {
+midden_status mdn_barriers_check(struct core *core, midden_error *error, uintptr_t *cell) {
   if (!core->generational || core->remembered.overflowed) return MIDDEN_OK;
   struct barrier_walk walk = {.visitor = {barrier_edge, barrier_pinned, barrier_range, barrier_ambiguous, barrier_weak,
                                           barrier_ephemeron},
@@ -139,5 +141,6 @@ midden_status mdn_barriers_check(struct core *core, midden_error *error) {
     for (struct span *span = central->first; span && !walk.found; span = span->next) check_old_cells(&walk, span);
   }
   flag_remembered(core, false);
+  if (walk.found) *cell = walk.accused;
   return walk.found ? MIDDEN_CORRUPT : MIDDEN_OK;
 }

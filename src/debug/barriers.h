@@ -5,7 +5,8 @@
 #include "base/error.h"
 #include "gc/core.h"
 
-/* post: MIDDEN_OK; or CORRUPT, and *error names the first old object, its slot and the young object there. */
-midden_status mdn_barriers_check(struct core *core, midden_error *error);
+/* post: MIDDEN_OK; or CORRUPT, *error names the first old object, its slot and the young object there, and *cell is the
+ * old object. */
+midden_status mdn_barriers_check(struct core *core, midden_error *error, uintptr_t *cell);
 
 #endif

@@ -108,7 +108,7 @@ static enum graph_root_type type_of_words(const struct root_search *search, cons
   return left ? GRAPH_COROUTINE : GRAPH_STACK;
 }
 
-static void stack_words(midden_visitor *visitor, const midden_word *first, size_t count) {
+static void find_on_stack(midden_visitor *visitor, const midden_word *first, size_t count) {
   struct root_search *search = (struct root_search *)visitor;
   search->type = type_of_words(search, first);
   mdn_graph_words(search->graph, first, count, root_found, search);
@@ -116,7 +116,7 @@ static void stack_words(midden_visitor *visitor, const midden_word *first, size_
 
 static void find_on_stacks(struct root_search *search) {
   const struct collection *collection = search->collection;
-  search->visitor.ambiguous = stack_words;
+  search->visitor.ambiguous = find_on_stack;
   search->name = NULL;
   search->where = NULL;
   for (const struct mutator *mutator = search->graph->core->mutators; mutator; mutator = mutator->next) {

@@ -176,7 +176,7 @@ static void report_largest(struct memory_answer *answer) {
   if (count) mdn_output_line(&answer->output, "objects that retain most:");
   for (size_t i = 0; i < count; i++) {
     uint32_t node = dominators_node(dominators, largest[i]), above = dominators_of(dominators, largest[i]);
-    char retained[24], holder[160] = "several roots, or one";
+    char retained[24], holder[160] = "roots";
     if (above) {
       uint32_t held_by = dominators_node(dominators, above);
       snprintf(holder, sizeof holder, "%.80s %#zx", graph_kind(graph, held_by)->name, (size_t)graph_cell(graph, held_by));

@@ -1,12 +1,18 @@
 /* The verifier: walks the whole heap and names the first broken invariant.
  *
  * Runs must be flushed, so that alloc bits are exact. It changes nothing. */
+#include <stdio.h>
+#include <string.h>
+
 #include "base/error.h"
 #include "debug/barriers.h"
 #include "debug/installers.h"
+#include "debug/path.h"
+#include "debug/verify_tables.h"
 #include "gc/layout.h"
 #include "heap/heap.h"
 #include "midden/debug.h"
+#include "roots/registers.h"
 
 /* One walk. The first failure stops it: `error.status` is then CORRUPT. */
 struct walk {
@@ -16,6 +22,8 @@ struct walk {
   midden_error error;
   const struct kind *kind; /* of the object being walked; NULL: a root */
   uintptr_t cell;
+  uintptr_t accused;       /* the object that the failure is about; 0: none */
+  bool structure_only;     /* no object is looked into */
 };
 
 static bool failed(const struct walk *walk) { return walk->error.status != MIDDEN_OK; }
@@ -46,6 +54,7 @@ static void check_word(struct walk *walk, uintptr_t word, const void *slot) {
   if (mdn_space_cell_at(&core->space, address) == address) return;
   if (core->space.page_map[offset >> PAGE_SHIFT] & PAGE_BLOCK) return; /* no reference */
   if (walk->kind) {
+    walk->accused = walk->cell;
     mdn_error(&walk->error, MIDDEN_CORRUPT, "the %s at %#zx holds at offset %zu the reference %#zx, which points to %s",
               walk->kind->name, (size_t)walk->cell, (size_t)((uintptr_t)slot - walk->cell), (size_t)word,
               fault_of(core, address));
@@ -120,7 +129,7 @@ static void check_span(struct walk *walk, struct central *central, struct span *
   if (failed(walk)) return;
   check_page_map(walk, span);
   check_bits(walk, span);
-  if (failed(walk) || (central->map_flags & PAGE_LEAF)) return;
+  if (failed(walk) || walk->structure_only || (central->map_flags & PAGE_LEAF)) return;
   walk->kind = &walk->core->kinds.kinds[span->kind];
   span_each(&walk->core->space, span, walk->core->space.alloc_bits, check_cell, walk);
   walk->kind = NULL;
@@ -238,25 +247,95 @@ static void check_side_tables(struct walk *walk) {
   check_addresses(walk, &core->externals.table, "external memory is counted for");
 }
 
-static midden_status walk_heap(midden_heap *heap, midden_error *error) {
+static void walk_structure(struct walk *walk) {
+  midden_heap *heap = walk->heap;
+  size_t pages = 0;
+  for (struct central *central = heap->core.active; central; central = central->next_active) {
+    pages += check_list(walk, central);
+  }
+  for (size_t i = 0; i < SIZE_CLASS_CURSORS; i++) pages += check_block_list(walk, i);
+  check_totals(walk);
+  check_pages(walk, pages);
+  check_side_tables(walk);
+  if (!failed(walk)) mdn_verify_tables(heap, &walk->error);
+}
+
+static void walk_heap(struct walk *walk) {
+  walk_structure(walk);
+  mdn_core_visit_precise(&walk->heap->core, &walk->visitor);
+  mdn_core_visit_others(&walk->heap->core, &walk->visitor);
+  if (!failed(walk)) mdn_barriers_check(&walk->heap->core, &walk->error, &walk->accused);
+  walk->heap->figures.verifications++;
+}
+
+/* ---- how the broken object is reached ---- */
+
+static void describe_way(struct graph *graph, uintptr_t cell, char *text, size_t capacity) {
+  struct reach reach;
+  struct path path;
+  if (!mdn_reach_open(&reach, graph, NULL)) return;
+  uint32_t node = graph_node(graph, cell);
+  /* The C stack's come last: they may be those of who has asked. */
+  if (mdn_reach_from(&reach, 0, graph->stack_roots, NULL) &&
+      (reach_has(&reach, node) || mdn_reach_from(&reach, graph->stack_roots, graph->weak_roots, NULL))) {
+    if (!reach_has(&reach, node)) {
+      snprintf(text, capacity, "no root leads to it: it is dead, or its reference was lost");
+    } else if (mdn_path_find(&reach, node, &path, NULL)) {
+      int length = snprintf(text, capacity, "it is reached by ");
+      mdn_path_text(&reach, &path, text + length, capacity - (size_t)length);
+      mdn_table_close(&path.steps, graph->memory);
+    }
+  }
+  mdn_reach_close(&reach);
+}
+
+/* Where the structure is broken too, no graph is made of it. post: text is empty if nothing can be said. */
+static void find_way(const struct walk *failure, const struct collection *collection, char *text, size_t capacity) {
+  struct walk again = {.visitor = failure->visitor, .heap = failure->heap, .core = failure->core, .structure_only = true};
+  struct graph graph;
+  *text = 0;
+  if (!failure->accused) return;
+  walk_structure(&again);
+  if (failed(&again) || mdn_graph_open(&graph, failure->heap, collection, NULL) != MIDDEN_OK) return;
+  describe_way(&graph, failure->accused, text, capacity);
+  mdn_graph_close(&graph);
+}
+
+/* ---- the calls ---- */
+
+/* post: MIDDEN_OK; or CORRUPT, and *error (may be NULL) says what is broken and how the object is reached. */
+static midden_status walk_and_describe(midden_heap *heap, const struct collection *collection, midden_error *error) {
   struct walk walk = {
       .visitor = {verify_edge, verify_pinned, verify_range, verify_ambiguous, verify_weak, verify_ephemeron},
       .heap = heap,
       .core = &heap->core};
-  size_t pages = 0;
-  for (struct central *central = heap->core.active; central; central = central->next_active) {
-    pages += check_list(&walk, central);
+  walk_heap(&walk);
+  if (!failed(&walk) || !error) return walk.error.status;
+  *error = walk.error;
+  size_t length = strlen(error->message), room = sizeof error->message - length;
+  char way[sizeof error->message];
+  find_way(&walk, collection, way, sizeof way);
+  if (*way && room > 2) {
+    memcpy(error->message + length, "; ", 2);
+    memcpy(error->message + length + 2, way, size_minimum(strlen(way) + 1, room - 2));
+    error->message[sizeof error->message - 1] = 0;
   }
-  for (size_t i = 0; i < SIZE_CLASS_CURSORS; i++) pages += check_block_list(&walk, i);
-  check_totals(&walk);
-  check_pages(&walk, pages);
-  check_side_tables(&walk);
-  mdn_core_visit_precise(&heap->core, &walk.visitor);
-  mdn_core_visit_others(&heap->core, &walk.visitor);
-  if (!failed(&walk)) mdn_barriers_check(&heap->core, &walk.error);
-  heap->figures.verifications++;
-  if (failed(&walk) && error) *error = walk.error;
   return walk.error.status;
+}
+
+struct verification {
+  midden_heap *heap;
+  midden_error *error;
+  midden_status status;
+};
+
+static __attribute__((noinline)) void verify_with_registers(void *context, const midden_word *registers, size_t count) {
+  struct verification *verification = context;
+  midden_heap *heap = verification->heap;
+  struct collection collection = {&heap->core, __builtin_frame_address(0), registers, count, false};
+  heap->collecting = true;
+  verification->status = walk_and_describe(heap, &collection, verification->error);
+  heap->collecting = false;
 }
 
 midden_status midden_verify(midden_heap *heap, midden_error *error) {
@@ -264,30 +343,29 @@ midden_status midden_verify(midden_heap *heap, midden_error *error) {
     return mdn_error(error, MIDDEN_MISUSE, "midden_verify: not an open heap of this thread, or inside a collection");
   }
   mdn_heap_flush(heap);
-  heap->collecting = true;
-  midden_status status = walk_heap(heap, error);
-  heap->collecting = false;
-  return status;
+  struct verification verification = {heap, error, MIDDEN_OK};
+  mdn_registers_call(verify_with_registers, &verification);
+  return verification.status;
 }
 
-static midden_status verify_and_report(midden_heap *heap, const char *when, uint64_t collection) {
+static midden_status verify_and_report(midden_heap *heap, const char *when, const struct collected *collected) {
   midden_error error;
-  midden_status status = walk_heap(heap, &error);
+  midden_status status = walk_and_describe(heap, collected->collection, &error);
   if (status != MIDDEN_OK) {
-    mdn_heap_report(heap, true, "midden: verify %s collection %llu: %s", when,
-                    (unsigned long long)collection, error.message);
+    mdn_heap_report(heap, true, "midden: verify %s collection %llu: %s", when, (unsigned long long)collected->number,
+                    error.message);
   }
   return status;
 }
 
 static midden_status verify_before(struct observer *observer, midden_heap *heap, const struct collected *collected) {
   (void)observer;
-  return verify_and_report(heap, "before", collected->number);
+  return verify_and_report(heap, "before", collected);
 }
 
 static midden_status verify_after(struct observer *observer, midden_heap *heap, const struct collected *collected) {
   (void)observer;
-  return verify_and_report(heap, "after", collected->number);
+  return verify_and_report(heap, "after", collected);
 }
 
 midden_status mdn_verifier_install(midden_heap *heap, midden_error *error) {

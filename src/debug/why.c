@@ -9,7 +9,7 @@
 #define SHOWN_LAST 20
 
 struct why {
-  uintptr_t object;
+  uintptr_t hidden; /* the object's address, complemented: this lies on the stack, which would hold the object otherwise */
   struct output output;
   struct graph *graph;
   struct reach reach;
@@ -83,11 +83,12 @@ static midden_status find_reason(struct why *why, midden_error *error) {
 
 static midden_status answer_why(struct graph *graph, void *context, midden_error *error) {
   struct why *why = context;
-  if (!why->object || mdn_space_cell_at(&graph->core->space, why->object) != why->object) {
-    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "midden_why: %#zx is not the start of an object", (size_t)why->object);
+  uintptr_t object = ~why->hidden;
+  if (!object || mdn_space_cell_at(&graph->core->space, object) != object) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "midden_why: %#zx is not the start of an object", (size_t)object);
   }
   why->graph = graph;
-  why->node = graph_node(graph, why->object);
+  why->node = graph_node(graph, object);
   if (!mdn_reach_open(&why->reach, graph, error)) return MIDDEN_NO_MEMORY;
   midden_status status = find_reason(why, error);
   mdn_reach_close(&why->reach);
@@ -95,7 +96,7 @@ static midden_status answer_why(struct graph *graph, void *context, midden_error
 }
 
 midden_status midden_why(midden_heap *heap, const void *object, const midden_writer *writer, midden_error *error) {
-  struct why why = {.object = (uintptr_t)object};
+  struct why why = {.hidden = ~(uintptr_t)object};
   mdn_output_open(&why.output, heap, writer);
   midden_status status = mdn_graph_with(heap, "midden_why", answer_why, &why, error);
   return status == MIDDEN_OK ? mdn_output_close(&why.output, "the path", error) : status;

@@ -54,6 +54,10 @@ midden_status mdn_weak_slots_remove(struct weak_slots *slots, const void *slot) 
   return MIDDEN_OK;
 }
 
+bool mdn_weak_slots_has(const struct weak_slots *slots, const void *slot) {
+  return slots->capacity && find_weak_slot(slots, slot)->slot == slot;
+}
+
 void mdn_weak_slots_visit(const struct weak_slots *slots, midden_visitor *visitor) {
   for (size_t i = 0; i < slots->capacity; i++) {
     const struct weak_slot *entry = &slots->entries[i];

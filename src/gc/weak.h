@@ -50,6 +50,9 @@ midden_status mdn_weak_slots_remove(struct weak_slots *slots, const void *slot);
 /* Visits the registered slots, as weak ones. */
 void mdn_weak_slots_visit(const struct weak_slots *slots, midden_visitor *visitor);
 
+/* Whether a slot is found in the table. */
+bool mdn_weak_slots_has(const struct weak_slots *slots, const void *slot);
+
 void mdn_weak_close(struct core *core);
 
 /* Whether a cell is known to be alive: it is marked; or it was copied (evacuate.h: then its alloc bit is clear).
