@@ -175,8 +175,8 @@ START_TEST(frames_are_walked) {
   midden_word variables[6] = {1, 2, 3, 4, 5, 6};
   void *const first[] = {&variables[0], &variables[1]}, *const second[] = {&variables[2]},
                         *const third[] = {&variables[3], &variables[4], &variables[5]};
-  midden_frame outer = {NULL, third, 3, "outer", NULL}, middle = {&outer, second, 1, "middle", NULL},
-               inner = {&middle, first, 2, "inner", NULL};
+  static const midden_frame_place of_outer = {3, "outer", NULL}, of_middle = {1, "middle", NULL}, of_inner = {2, "inner", NULL};
+  midden_frame outer = {NULL, third, &of_outer}, middle = {&outer, second, &of_middle}, inner = {&middle, first, &of_inner};
   static listener heard;
   start(&heard);
   mdn_frames_visit(&inner, &heard.visitor);

@@ -50,18 +50,23 @@ MIDDEN_API midden_status midden_root_scanner_remove(midden_heap *heap, midden_sc
  * for each C block; MIDDEN_END in the same block before leaving it by any way but longjmp. */
 typedef struct midden_frame {
   struct midden_frame *previous;
-  void *const *slots;   /* the addresses of the variables */
-  size_t count;
-  const char *function; /* for reports; may be NULL */
-  const char *variables; /* as they are written, with commas between; for reports; may be NULL */
+  void *const *slots; /* the addresses of the variables */
+  const struct midden_frame_place *place;
 } midden_frame;
+
+/* What is the same each time that a frame is opened in one place. */
+typedef struct midden_frame_place {
+  size_t count;          /* of slots */
+  const char *function;  /* for reports; may be NULL */
+  const char *variables; /* as they are written, with commas between; for reports; may be NULL */
+} midden_frame_place;
 
 #define MIDDEN_FRAME(mutator, ...)                                                                        \
   _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wshadow\"")                          \
   void *const midden_frame_slots_[] = {MIDDEN_ADDRESSES_(__VA_ARGS__)};                                   \
-  midden_frame midden_frame_ = {(mutator)->frames, midden_frame_slots_,                                   \
-                                sizeof midden_frame_slots_ / sizeof midden_frame_slots_[0], __func__,     \
-                                #__VA_ARGS__};                                                            \
+  static const midden_frame_place midden_frame_place_ = {                                                 \
+      sizeof midden_frame_slots_ / sizeof midden_frame_slots_[0], __func__, #__VA_ARGS__};                \
+  midden_frame midden_frame_ = {(mutator)->frames, midden_frame_slots_, &midden_frame_place_};            \
   _Pragma("GCC diagnostic pop")                                                                           \
   (mutator)->frames = &midden_frame_
 #define MIDDEN_END(mutator) ((void)((mutator)->frames = midden_frame_.previous))

@@ -50,7 +50,7 @@ static void found_word(struct root_search *search, enum graph_root_type type, en
 
 static void find_frames(struct root_search *search, const struct midden_frame *frame) {
   for (; frame; frame = frame->previous) {
-    for (size_t i = 0; i < frame->count; i++) {
+    for (size_t i = 0; i < frame->place->count; i++) {
       found_word(search, GRAPH_FRAME, EDGE_STRONG, *(const midden_word *)frame->slots[i], frame, i);
     }
   }

@@ -27,7 +27,7 @@ static int find_variable(const char *names, size_t index, const char **start) {
 }
 
 static void name_variable(const struct graph_root *root, char *text, size_t capacity) {
-  const struct midden_frame *frame = root->where;
+  const struct midden_frame_place *frame = ((const struct midden_frame *)root->where)->place;
   const char *function = frame->function ? frame->function : "a function", *start = "";
   int length = frame->variables ? find_variable(frame->variables, root->index, &start) : 0;
   if (length > 0) {

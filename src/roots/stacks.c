@@ -152,7 +152,7 @@ void mdn_stacks_visit(const struct stacks *stacks, const char *stack_pointer, co
 
 void mdn_frames_visit(const struct midden_frame *frame, midden_visitor *visitor) {
   for (; frame; frame = frame->previous) {
-    for (size_t i = 0; i < frame->count; i++) visitor->edge(visitor, frame->slots[i]);
+    for (size_t i = 0; i < frame->place->count; i++) visitor->edge(visitor, frame->slots[i]);
   }
 }
 
