@@ -244,6 +244,24 @@ START_TEST(ephemerons_hold_by_their_keys) {
 }
 END_TEST
 
+/* Of two slots with the same reference, the one that holds is shown. */
+START_TEST(the_edge_that_holds_is_shown) {
+  world here;
+  world_open(&here, _i, NULL);
+  const midden_shape shape = {.name = "both", .size = 24, .refs = MIDDEN_REFS_WEAK, .weak_bitmap = 5, .bitmap = 2};
+  here.slots[0] = (uintptr_t)midden_alloc_sized(here.mutator, define_kind(&here, &shape), 24);
+  uintptr_t leaf = (uintptr_t)world_leaf(&here, 24, 1);
+  midden_word *both = (midden_word *)here.slots[0];
+  both[0] = both[1] = both[2] = leaf;
+  midden_written(here.mutator, both, both, 3);
+  expect_text(why(&here, (void *)leaf), "is alive:\n");
+  expect_text(why(&here, (void *)leaf), "  +8 -> leaf ");
+  midden_store_word(here.mutator, both, &both[1], 0);
+  expect_text(why(&here, (void *)leaf), " (weak: does not hold)\n");
+  world_close(&here);
+}
+END_TEST
+
 /* ---- names by a function ---- */
 
 typedef struct boxed {
@@ -291,6 +309,7 @@ int main(void) {
       {the_stack_comes_last, CONSERVATIVE | CALM},
       {what_does_not_hold, PRECISE | CALM},
       {ephemerons_hold_by_their_keys, PRECISE | CALM},
+      {the_edge_that_holds_is_shown, PRECISE | CALM},
       {functions_name_slots, ANYWHERE},
   };
   return run_combinations("heap_graph", tests, COUNT_OF(tests));
