@@ -135,15 +135,15 @@ START_TEST(remembered_sets) {
   midden_word *old = (midden_word *)at.slots[1], *other = (midden_word *)at.slots[3], *large = (midden_word *)at.slots[10];
   midden_store_word(at.mutator, old, old, at.slots[3]);
   midden_store_word(at.mutator, large, &large[500], at.slots[3]);
-  ck_assert_uint_eq(core->remembered.count, 2);
+  ck_assert_uint_eq(core->remembered.cells.count, 2);
   expect_whole(&at);
   size_t granule = space_granule(&core->space, (uintptr_t)old), of_large = space_granule(&core->space, (uintptr_t)large);
   uint64_t *word = &core->space.mark_bits[granule >> 6], *large_word = &core->space.mark_bits[of_large >> 6];
   EXPECT_BROKEN(&at, *word, *word | UINT64_C(1) << (granule & 63), "is in the remembered set, and its flags say that it is not");
   EXPECT_BROKEN(&at, *large_word, *large_word & ~LARGE_LISTED, "is in the remembered set, and its flags say that it is not");
-  EXPECT_BROKEN(&at, core->remembered.cells[0], (uintptr_t)large, "twice");
-  EXPECT_BROKEN(&at, core->remembered.cells[0], (uintptr_t)other + 8, "which is no object");
-  EXPECT_BROKEN(&at, core->remembered.count, 1, "says that it is in the remembered set, and is not");
+  EXPECT_BROKEN(&at, ((uintptr_t *)core->remembered.cells.items)[0], (uintptr_t)large, "twice");
+  EXPECT_BROKEN(&at, ((uintptr_t *)core->remembered.cells.items)[0], (uintptr_t)other + 8, "which is no object");
+  EXPECT_BROKEN(&at, core->remembered.cells.count, 1, "says that it is in the remembered set, and is not");
   EXPECT_BROKEN(&at, core->generational, false, "the heap has one generation");
   close_victim(&at);
 }

@@ -141,19 +141,19 @@ static midden_status check_large_flags(const struct core *core, midden_error *er
 }
 
 static midden_status check_remembered(struct core *core, midden_error *error) {
-  const struct remembered *remembered = &core->remembered;
+  size_t count = core->remembered.cells.count;
   midden_status status = MIDDEN_OK;
   size_t checked = 0;
   if (!core->generational) {
-    if (remembered->count == 0) return MIDDEN_OK;
-    return mdn_error(error, MIDDEN_CORRUPT, "the remembered set has %zu objects, and the heap has one generation", remembered->count);
+    if (count == 0) return MIDDEN_OK;
+    return mdn_error(error, MIDDEN_CORRUPT, "the remembered set has %zu objects, and the heap has one generation", count);
   }
-  while (status == MIDDEN_OK && checked < remembered->count) {
-    status = check_remembered_cell(&core->space, remembered->cells[checked++], error);
+  while (status == MIDDEN_OK && checked < count) {
+    status = check_remembered_cell(&core->space, remembered_cell(core, checked++), error);
   }
   if (status == MIDDEN_OK) status = check_large_flags(core, error);
   while (checked-- > 0) {
-    uintptr_t cell = remembered->cells[checked];
+    uintptr_t cell = remembered_cell(core, checked);
     if (space_contains(&core->space, cell)) bitmap_clear(core->space.pin_bits, space_granule(&core->space, cell));
   }
   return status;
