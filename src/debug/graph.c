@@ -206,7 +206,7 @@ struct graph_call {
   midden_status status;
 };
 
-static bool graph_stacks_covered(const struct core *core, const char *stack_pointer) {
+bool mdn_graph_stacks_covered(const struct core *core, const char *stack_pointer) {
   for (const struct mutator *mutator = core->conservative ? core->mutators : NULL; mutator; mutator = mutator->next) {
     if (!mdn_stacks_covers(&mutator->stacks, stack_pointer)) return false;
   }
@@ -217,7 +217,7 @@ static __attribute__((noinline)) void call_with_graph(void *context, const midde
   struct graph_call *call = context;
   midden_heap *heap = call->heap;
   struct collection collection = {&heap->core, __builtin_frame_address(0), registers, count, false};
-  if (!graph_stacks_covered(&heap->core, collection.stack_pointer)) {
+  if (!mdn_graph_stacks_covered(&heap->core, collection.stack_pointer)) {
     call->status = mdn_error(call->error, MIDDEN_MISUSE, "%s: the running stack is none that the mutator was attached on "
                                                          "or switched to (see midden_stack_switch)", call->name);
     return;

@@ -83,6 +83,9 @@ typedef midden_status (*graph_function)(struct graph *graph, void *context, midd
 midden_status mdn_graph_with(midden_heap *heap, const char *name, graph_function function, void *context,
                              midden_error *error);
 
+/* Whether the stack that runs is one that each mutator is known to run on: else it cannot be scanned. */
+bool mdn_graph_stacks_covered(const struct core *core, const char *stack_pointer);
+
 /* Calls the function for each edge of an object, in the order of its slots. */
 typedef void (*graph_edge_function)(void *context, const struct graph_edge *edge);
 void mdn_graph_visit(const struct graph *graph, uint32_t node, graph_edge_function function, void *context);

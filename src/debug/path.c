@@ -98,3 +98,32 @@ void mdn_path_text(const struct reach *reach, const struct path *path, char *tex
     line_step(&line, reach, path, index);
   }
 }
+
+/* ---- for the verifier ---- */
+
+static void describe_path(const struct reach *reach, uint32_t node, char *text, size_t capacity) {
+  struct path path;
+  if (!reach_has(reach, node)) {
+    snprintf(text, capacity, "no root leads to it: it is dead, or its reference was lost");
+  } else if (mdn_path_find(reach, node, &path, NULL)) {
+    size_t length = (size_t)snprintf(text, capacity, "it is reached by ");
+    mdn_path_text(reach, &path, text + length, capacity - length);
+    mdn_table_close(&path.steps, reach->graph->memory);
+  }
+}
+
+void mdn_path_describe(midden_heap *heap, const struct collection *collection, uintptr_t cell, char *text, size_t capacity) {
+  struct graph graph;
+  struct reach reach;
+  if (!mdn_graph_stacks_covered(&heap->core, collection->stack_pointer)) collection = NULL;
+  if (mdn_graph_open(&graph, heap, collection, NULL) != MIDDEN_OK) return;
+  if (mdn_reach_open(&reach, &graph, NULL)) {
+    uint32_t node = graph_node(&graph, cell);
+    bool done = mdn_reach_from(&reach, 0, graph.stack_roots, NULL);
+    /* The C stack's come last: they may be those of who has asked. */
+    if (done && !reach_has(&reach, node)) done = mdn_reach_from(&reach, graph.stack_roots, graph.weak_roots, NULL);
+    if (done) describe_path(&reach, node, text, capacity);
+    mdn_reach_close(&reach);
+  }
+  mdn_graph_close(&graph);
+}

@@ -25,4 +25,8 @@ const char *mdn_edge_remark(enum edge_strength strength);
 /* All of a path in one line, the middle of a long one left out. */
 void mdn_path_text(const struct reach *reach, const struct path *path, char *text, size_t capacity);
 
+/* "it is reached by " and such a line, or that no root leads to the object; `text` stays as it is if memory is refused. The
+ * stack is left out if the running one is not known. pre: as for mdn_graph_open. */
+void mdn_path_describe(midden_heap *heap, const struct collection *collection, uintptr_t cell, char *text, size_t capacity);
+
 #endif

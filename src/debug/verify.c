@@ -270,35 +270,13 @@ static void walk_heap(struct walk *walk) {
 
 /* ---- how the broken object is reached ---- */
 
-static void describe_way(struct graph *graph, uintptr_t cell, char *text, size_t capacity) {
-  struct reach reach;
-  struct path path;
-  if (!mdn_reach_open(&reach, graph, NULL)) return;
-  uint32_t node = graph_node(graph, cell);
-  /* The C stack's come last: they may be those of who has asked. */
-  if (mdn_reach_from(&reach, 0, graph->stack_roots, NULL) &&
-      (reach_has(&reach, node) || mdn_reach_from(&reach, graph->stack_roots, graph->weak_roots, NULL))) {
-    if (!reach_has(&reach, node)) {
-      snprintf(text, capacity, "no root leads to it: it is dead, or its reference was lost");
-    } else if (mdn_path_find(&reach, node, &path, NULL)) {
-      int length = snprintf(text, capacity, "it is reached by ");
-      mdn_path_text(&reach, &path, text + length, capacity - (size_t)length);
-      mdn_table_close(&path.steps, graph->memory);
-    }
-  }
-  mdn_reach_close(&reach);
-}
-
 /* Where the structure is broken too, no graph is made of it. post: text is empty if nothing can be said. */
 static void find_way(const struct walk *failure, const struct collection *collection, char *text, size_t capacity) {
   struct walk again = {.visitor = failure->visitor, .heap = failure->heap, .core = failure->core, .structure_only = true};
-  struct graph graph;
   *text = 0;
   if (!failure->accused) return;
   walk_structure(&again);
-  if (failed(&again) || mdn_graph_open(&graph, failure->heap, collection, NULL) != MIDDEN_OK) return;
-  describe_way(&graph, failure->accused, text, capacity);
-  mdn_graph_close(&graph);
+  if (!failed(&again)) mdn_path_describe(failure->heap, collection, failure->accused, text, capacity);
 }
 
 /* ---- the calls ---- */
