@@ -231,7 +231,7 @@ def check_host(host, diff, page, options, identify):
             check_identity(first, second)
         require(moved == ("collector=copying" in options) or "mark-compact" in options, "moved_epoch")
         check_diff(diff, *paths, identify, moved)
-        if identify and precise:
+        if identify and precise and "mark-sweep" in options:
             check_viewer(page, paths[0])
             check_viewer(page, paths[1])
         return pathlib.Path(paths[0]).read_text()
