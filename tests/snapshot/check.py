@@ -3,7 +3,7 @@
 usage: check.py HOST DIFF VIEWER COLLECTOR...   the whole test
        check.py --file FILE...                  reads these files strictly, and nothing else
 
-HOST is the program of host.c; DIFF is tools/midden-snapshot-diff, VIEWER tools/snapshot-viewer.html, whose logic is
+HOST is the program of host.c; DIFF is scripts/midden-snapshot-diff, VIEWER docs/snapshot-viewer.html, whose logic is
 tried where there is `node`.
 """
 import json
