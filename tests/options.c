@@ -28,7 +28,9 @@ static bool same(const midden_config *a, const midden_config *b) {
          a->generational == b->generational && a->nursery == b->nursery && a->heap_initial == b->heap_initial &&
          a->growth == b->growth && a->growth_factor == b->growth_factor &&
          a->stress == b->stress && a->stress_value == b->stress_value && a->verify == b->verify &&
-         a->poison == b->poison && a->census == b->census && a->run_finalizers == b->run_finalizers && strcmp(a->log, b->log) == 0;
+         a->poison == b->poison && a->census == b->census && a->run_finalizers == b->run_finalizers &&
+         strcmp(a->log, b->log) == 0 && strcmp(a->timeline, b->timeline) == 0 && a->profile == b->profile &&
+         strcmp(a->profile_file, b->profile_file) == 0;
 }
 
 START_TEST(each_option) {
@@ -64,6 +66,11 @@ START_TEST(each_option) {
   ck_assert_uint_eq(parsed("census=20,census=off").census, 0);
   ck_assert_str_eq(parsed("log=stderr").log, "stderr");
   ck_assert_str_eq(parsed("log=/tmp/a b.log").log, "/tmp/a b.log");
+  ck_assert_str_eq(parsed("timeline=/tmp/t.json").timeline, "/tmp/t.json");
+  ck_assert_uint_eq(parsed("profile=64K").profile, 64 << 10);
+  ck_assert_str_eq(parsed("profile=64K:/tmp/p:1.pb").profile_file, "/tmp/p:1.pb");
+  ck_assert_uint_eq(parsed("profile=64K:/tmp/p,profile=off").profile, 0);
+  ck_assert_str_eq(parsed("profile=64K:/tmp/p,profile=off").profile_file, "");
 }
 END_TEST
 
@@ -97,6 +104,7 @@ START_TEST(print_and_parse_round_trip) {
   static const char *const growths[] = {"ratio", "ratio:1.1", "ratio:3.3333333333333335", "fixed", "balance", "balance:1e-9"};
   static const char *const stresses[] = {"off", "alloc:1", "alloc:123456789", "random:99"};
   static const char *const verifies[] = {"off", "before", "after", "both"};
+  static const char *const profiles[] = {"off", "1", "512K", "1M:/tmp/a:b.pb"};
   static const char *const logs[] = {"off", "stderr", "/var/log/x.log"};
   uint64_t random = 1;
   for (int i = 0; i < 2000; i++) {
@@ -105,14 +113,15 @@ START_TEST(print_and_parse_round_trip) {
     while (midden_collector_name(collectors) != NULL) collectors++;
     snprintf(text, sizeof text,
              "collector=%s,stack=%s,generational=%s,nursery=%zuK,heap-limit=%zu,heap-initial=%zuK,growth=%s,stress=%s,"
-             "verify=%s,poison=%s,finalizers=%s,log=%s",
+             "verify=%s,poison=%s,finalizers=%s,log=%s,timeline=%s,profile=%s",
              midden_collector_name(test_random_below(&random, collectors)), stacks[test_random_below(&random, 2)],
              test_random_below(&random, 2) ? "yes" : "no", 1 + test_random_below(&random, 9000),
              1 + test_random_below(&random, 1u << test_random_below(&random, 31)), 1 + test_random_below(&random, 5000),
              growths[test_random_below(&random, COUNT_OF(growths))],
              stresses[test_random_below(&random, COUNT_OF(stresses))],
              verifies[test_random_below(&random, COUNT_OF(verifies))], test_random_below(&random, 2) ? "yes" : "no",
-             test_random_below(&random, 2) ? "run" : "drop", logs[test_random_below(&random, COUNT_OF(logs))]);
+             test_random_below(&random, 2) ? "run" : "drop", logs[test_random_below(&random, COUNT_OF(logs))], logs[test_random_below(&random, COUNT_OF(logs))],
+             profiles[test_random_below(&random, COUNT_OF(profiles))]);
     midden_config first = parsed(text);
     size_t length = midden_config_print(&first, printed, sizeof printed);
     EXPECT(length == strlen(printed), "length %zu of \"%s\"", length, printed);
@@ -167,7 +176,7 @@ static void check_bad_value(const char *name, const char *accepted) {
   char text[200];
   snprintf(text, sizeof text, "poison=yes,%s=", name); /* nothing of a bad string is applied */
   size_t bad = strlen(text);
-  snprintf(text + bad, sizeof text - bad, "%s", strcmp(name, "log") == 0 ? "" : "gibberish");
+  snprintf(text + bad, sizeof text - bad, "%s", strcmp(name, "log") == 0 || strcmp(name, "timeline") == 0 ? "" : "gibberish");
   ck_assert_int_eq(midden_config_parse(&config, text, &error), MIDDEN_BAD_OPTION);
   ck_assert_int_eq(error.status, MIDDEN_BAD_OPTION);
   ck_assert_msg(strstr(error.message, name) != NULL, "\"%s\" does not name %s", error.message, name);
@@ -181,7 +190,7 @@ static void check_bad_value(const char *name, const char *accepted) {
   ck_assert_int_eq(midden_config_parse(&config, text, NULL), MIDDEN_BAD_OPTION);
 }
 
-START_TEST(bad_values) { ck_assert_uint_eq(for_each_option(check_bad_value), 16); }
+START_TEST(bad_values) { ck_assert_uint_eq(for_each_option(check_bad_value), 18); }
 END_TEST
 
 START_TEST(bad_names) {
@@ -286,7 +295,7 @@ START_TEST(numbers_in_another_locale) {
 END_TEST
 
 START_TEST(status_names) {
-  for (int status = MIDDEN_OK; status <= MIDDEN_CORRUPT; status++) {
+  for (int status = MIDDEN_OK; status <= MIDDEN_IO_ERROR; status++) {
     const char *name = midden_status_name((midden_status)status);
     ck_assert_ptr_nonnull(name);
     for (int other = MIDDEN_OK; other < status; other++)

@@ -109,12 +109,16 @@ typedef struct midden_config {
   midden_pressure_function pressure; /* NULL: the host has nothing to spare */
   void *pressure_context;
   unsigned census;              /* censuses kept, of the last full collections (graph.h): 2 to 1000; 0: none */
+  char timeline[128];           /* "" or "off", or a file's path without comma: collections over time (profile.h) */
+  size_t profile;               /* mean bytes between two samples of the allocation profile (profile.h); 0: none */
+  char profile_file[104];       /* "", or where the profile is written when the heap is closed */
 } midden_config;
 
 #define MIDDEN_CONFIG_DEFAULT                                                                        \
   {                                                                                                  \
     "mark-sweep", MIDDEN_STACK_CONSERVATIVE, 0, 0, 0, false, 0, (size_t)4 << 20, MIDDEN_GROWTH_RATIO, 2.0, 90, \
-        MIDDEN_STRESS_OFF, 0, MIDDEN_VERIFY_OFF, false, false, "off", {1, 0, 0}, 0, NULL, NULL, NULL, NULL, NULL, 0 \
+        MIDDEN_STRESS_OFF, 0, MIDDEN_VERIFY_OFF, false, false, "off", {1, 0, 0}, 0, NULL, NULL, NULL, NULL, NULL, 0, \
+        "", 0, "" \
   }
 
 /* Applies "name=value,name=value" to a configuration.

@@ -30,10 +30,13 @@
 #include "midden/heap.h"
 #include "midden/kind.h"
 #include "midden/objects.h"
+#include "midden/pauses.h"
 #include "midden/pool.h"
+#include "midden/profile.h"
 #include "midden/roots.h"
 #include "midden/statistics.h"
 #include "midden/status.h"
 #include "midden/weak.h"
+#include "midden/writer.h"
 
 #endif

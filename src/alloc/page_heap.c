@@ -4,6 +4,7 @@
 #include "alloc/size_class.h"
 #include "base/assertion.h"
 #include "base/bits.h"
+#include "base/probes.h"
 
 #define USABLE_STEP_LEAST ((size_t)8)   /* pages: 64 KiB */
 #define USABLE_STEP_MOST ((size_t)2048) /* pages: 16 MiB */
@@ -36,6 +37,7 @@ static bool make_usable(struct page_heap *heap, size_t end) {
   for (;;) {
     size_t bytes = (wanted - heap->usable) << PAGE_SHIFT;
     if (heap->memory->commit(heap->memory->context, page_address(heap, heap->usable), bytes)) {
+      probe_grow(heap, wanted - heap->usable, wanted);
       heap->usable = wanted;
       return true;
     }

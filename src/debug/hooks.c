@@ -7,6 +7,9 @@ midden_status mdn_debug_install(midden_heap *heap, midden_error *error) {
   static midden_status (*const installers[])(midden_heap *heap, midden_error *error) = {
       mdn_verifier_install,
       mdn_census_install,
+      mdn_log_install,
+      mdn_timeline_install,
+      mdn_profile_install,
   };
   for (size_t i = 0; i < sizeof installers / sizeof installers[0]; i++) {
     midden_status status = installers[i](heap, error);

@@ -245,6 +245,7 @@ static void check_side_tables(struct walk *walk) {
   check_addresses(walk, &core->pins, "the host has pinned");
   check_addresses(walk, &core->identities.table, "there is an identity hash for");
   check_addresses(walk, &core->externals.table, "external memory is counted for");
+  check_addresses(walk, &core->samples.table, "the allocation profile has a sample of");
 }
 
 static void walk_structure(struct walk *walk) {

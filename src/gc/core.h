@@ -49,6 +49,7 @@ struct mutator {
   struct held_runs runs;
   midden_status last_status;
   size_t bytes, reserved_bytes; /* committed, and reserved */
+  unsigned number; /* of the heap's mutators, from 1 */
   midden_mutator face;
 };
 
@@ -107,6 +108,7 @@ struct core {
   struct address_table pins; /* by the host, until it unpins: how often; see pins.h */
   struct side_table identities; /* an object's hash */
   struct side_table externals;  /* bytes outside the heap that an object keeps */
+  struct side_table samples;    /* of the allocation profile: see debug/profile.h */
   size_t external_bytes;     /* all of them, with or without an object */
   uint64_t external_unowned; /* of these, those without one */
   uint64_t identity_random;  /* where the next hash comes from */

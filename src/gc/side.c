@@ -59,6 +59,7 @@ static void update_table(struct core *core, struct side_table *side, bool minor)
 void mdn_side_update(struct core *core, bool minor) {
   update_table(core, &core->identities, minor);
   update_table(core, &core->externals, minor);
+  update_table(core, &core->samples, minor);
 }
 
 /* Moving, while it goes over a table. */
@@ -78,4 +79,5 @@ void mdn_side_move(struct core *core, where_function where) {
   struct move move = {core, where};
   if (core->identities.table.count) mdn_address_rewrite(&core->identities.table, moved_to, &move);
   if (core->externals.table.count) mdn_address_rewrite(&core->externals.table, moved_to, &move);
+  if (core->samples.table.count) mdn_address_rewrite(&core->samples.table, moved_to, &move);
 }

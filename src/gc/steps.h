@@ -4,6 +4,7 @@
 #define MIDDEN_GC_STEPS_H
 
 #include "base/os.h"
+#include "base/probes.h"
 
 /* In the order in which most collectors take them; one may come more than once, or not at all. */
 enum gc_step {
@@ -32,8 +33,15 @@ static inline const char *step_name(enum gc_step step) {
   return names[step];
 }
 
+/* Ends the last step. */
+static inline void step_end(const struct step_log *log) {
+  if (log->count > 0) probe_step_end((int)log->starts[log->count - 1].step);
+}
+
 /* Ends the step that was under way, and begins another. */
 static inline void step_begin(struct step_log *log, enum gc_step step) {
+  step_end(log);
+  probe_step_begin((int)step);
   if (log->count < STEPS_MOST) log->starts[log->count++] = (struct step_start){step, mdn_os_clock()};
 }
 

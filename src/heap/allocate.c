@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/assertion.h"
+#include "base/probes.h"
 #include "gc/remembered.h"
 #include "heap/heap.h"
 
@@ -32,12 +33,23 @@ void mdn_collect_if_due(midden_heap *heap, size_t size) {
 /* What is handed out at a time is zeroed at a time: more than this would push itself out of the first-level cache. */
 #define RUN_BYTES ((uint64_t)16 << 10)
 
-static inline bool take_run(struct mutator *mutator, struct central *central, size_t size, void *taken) {
-  (void)size;
+static inline size_t most_cells(const struct mutator *mutator, const struct central *central) {
   /* Under stress a run is one cell, so that every allocation comes through here. */
   bool stress = mutator->heap->config.stress != MIDDEN_STRESS_OFF;
   size_t most = stress ? 1 : (RUN_BYTES * mdn_class_reciprocal[central->size_class]) >> 32;
-  return mdn_central_take(&mutator->core->space, central, size_maximum(most, 1), taken);
+  return size_maximum(most, 1);
+}
+
+static inline bool take_run(struct mutator *mutator, struct central *central, size_t size, void *taken) {
+  (void)size;
+  return mdn_central_take(&mutator->core->space, central, most_cells(mutator, central), taken);
+}
+
+/* The same where observers may want it shorter. */
+static bool take_watched_run(struct mutator *mutator, struct central *central, size_t size, void *taken) {
+  (void)size;
+  size_t most = mdn_observers_most(mutator->heap, mutator, central);
+  return mdn_central_take(&mutator->core->space, central, size_minimum(most, most_cells(mutator, central)), taken);
 }
 
 /* When no page can be had: a cell of a larger class of the same kind, of at most `most_size` bytes. Without it, a
@@ -67,12 +79,27 @@ static bool take_or_borrow(struct mutator *mutator, struct central *central, str
   midden_heap *heap = mutator->heap;
   uint64_t refusals = heap->figures.share_refusals;
   midden_status before = mutator->last_status;
-  *cell = heap->share.exceeded ? NULL : borrow_cell(mutator, central, 2 * (size_t)central->cell_size);
+  taking_function take = heap->caution & CAUTION_WATCHED ? take_watched_run : take_run;
+  if (heap->caution == CAUTION_WATCHED && take_watched_run(mutator, central, 0, run)) return true;
+  *cell = heap->caution & CAUTION_SHARE ? NULL : borrow_cell(mutator, central, 2 * (size_t)central->cell_size);
   if (*cell) return false;
-  if (mdn_take_or_collect(mutator, central, 0, take_run, run)) return true;
+  if (mdn_take_or_collect(mutator, central, 0, take, run)) return true;
   if (heap->figures.share_refusals == refusals) *cell = borrow_cell(mutator, central, SIZE_CLASS_LARGEST);
   if (*cell) mutator->last_status = before;
   return false;
+}
+
+/* The same, and observers see what was taken. */
+static bool take_carefully(struct mutator *mutator, struct central *central, struct run *run, void **cell) {
+  midden_heap *heap = mutator->heap;
+  bool taken = take_or_borrow(mutator, central, run, cell);
+  if (!(heap->caution & CAUTION_WATCHED)) return taken;
+  if (taken) {
+    mdn_observers_refilled(heap, mutator, central, run->start, run->cells);
+  } else if (*cell) {
+    mdn_observers_refilled(heap, mutator, space_span_of(&heap->core.space, (uintptr_t)*cell)->central, *cell, 0);
+  }
+  return taken;
 }
 
 static void *refill(struct mutator *mutator, struct central *central, midden_cursor *cursor) {
@@ -80,8 +107,8 @@ static void *refill(struct mutator *mutator, struct central *central, midden_cur
   struct run run;
   void *cell;
   /* Tried here first, where it is inlined. */
-  bool taken = !heap->share.exceeded && take_run(mutator, central, 0, &run);
-  if (!taken && !take_or_borrow(mutator, central, &run, &cell)) return cell;
+  bool taken = !heap->caution && take_run(mutator, central, 0, &run);
+  if (!taken && !take_carefully(mutator, central, &run, &cell)) return cell;
   core_activate(&heap->core, central);
   heap->figures.refills++;
   heap->figures.page_heap_refills += run.new_span;
@@ -92,6 +119,7 @@ static void *refill(struct mutator *mutator, struct central *central, midden_cur
   }
   cursor->next = run.start + central->cell_size;
   cursor->limit = run.end;
+  probe_refill(heap, central->kind, central->cell_size, (size_t)(run.end - run.start));
   return run.start;
 }
 
@@ -127,6 +155,8 @@ static void *allocate_large(struct mutator *mutator, struct central *central, si
   heap->figures.large_allocations++;
   heap->figures.large_bytes += span->cell_size;
   heap->pacing.allocated += span->cell_size;
+  probe_refill(heap, central->kind, span->cell_size, span->cell_size);
+  if (heap->caution & CAUTION_WATCHED) mdn_observers_refilled(heap, mutator, central, (void *)span->start, 0);
   return (void *)span->start;
 }
 

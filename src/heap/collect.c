@@ -1,4 +1,5 @@
 /* Collecting: entry, registers, hooks, what is measured and logged. */
+#include <errno.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 #define RETURN_DELAY_NS UINT64_C(500000000)
 
 void mdn_heap_flush(midden_heap *heap) {
+  if (heap->caution & CAUTION_WATCHED) mdn_observers_flushing(heap);
   size_t bytes = mdn_core_flush(&heap->core);
   heap->pacing.allocated -= size_minimum(bytes, heap->pacing.allocated);
 }
@@ -27,10 +29,10 @@ void mdn_heap_report(midden_heap *heap, bool always, const char *format, ...) {
     return;
   }
   FILE *target = heap->log ? heap->log : always ? stderr : NULL;
-  if (target) {
-    fprintf(target, "%s\n", line);
-    fflush(target);
-  }
+  if (!target || (fprintf(target, "%s\n", line) >= 0 && fflush(target) == 0) || target == stderr) return;
+  fprintf(stderr, "midden: option log: writing to \"%s\" failed: %s: it ends here\n", heap->config.log, strerror(errno));
+  fclose(target);
+  heap->log = NULL;
 }
 
 const char *mdn_cause_name(enum cause cause) {
@@ -57,20 +59,10 @@ static void measure(midden_heap *heap, const struct collected *collected) {
   figures->requested_collections += collected->cause == CAUSE_REQUEST;
   figures->total_pause_ns += pause_ns;
   figures->last_pause_ns = pause_ns;
+  histogram_count(&figures->pauses[collected->minor], pause_ns);
   if (pause_ns > figures->longest_pause_ns) figures->longest_pause_ns = pause_ns;
   size_t live = heap->core.figures.live_bytes;
   figures->fragmentation = live ? (double)mdn_heap_committed(heap) / (double)live : 0;
-}
-
-static void log_collection(midden_heap *heap, const struct collected *collected) {
-  if (!heap->log && !heap->config.report) return;
-  if (strcmp(heap->config.log, "off") == 0) return;
-  const struct core_figures *figures = &heap->core.figures;
-  mdn_heap_report(heap, false,
-                  "midden: collection %llu %s %s %s: %zu -> %zu bytes, %zu objects, %llu pinned, pause %.3f ms",
-                  (unsigned long long)collected->number, collected->collector, collected->minor ? "minor" : "full",
-                  mdn_cause_name(collected->cause), collected->used_before, figures->live_bytes, figures->live_objects,
-                  (unsigned long long)collected->pinned, (double)(collected->ended - collected->began) / 1e6);
 }
 
 /* A host that switched stacks without saying so: its references would be missed. */
@@ -102,6 +94,7 @@ static void collect_and_measure(midden_heap *heap, const struct collector *colle
   struct core *core = &heap->core;
   const struct core_figures before = core->figures;
   core->steps.count = 0;
+  probe_collection_begin(heap, collected->number, collected->minor, (int)collected->cause);
   step_begin(&core->steps, STEP_PREPARE);
   collected->began = core->space.now = core->steps.starts[0].at;
   /* Who asks for a collection, or needs its memory, gets all that can be had. */
@@ -118,6 +111,8 @@ static void collect_and_measure(midden_heap *heap, const struct collector *colle
     mdn_space_return(&core->space, collected->ended - RETURN_DELAY_NS, !collected->minor);
     collected->ended = mdn_os_clock();
   }
+  step_end(&core->steps);
+  probe_collection_end(heap, collected->number, collected->ended - collected->began, core->figures.live_bytes);
   measure(heap, collected);
   mdn_pacing_after(heap, collected->minor, collected->ended - collected->began);
   report_cycles(heap, core->figures.finalizer_cycles - before.finalizer_cycles);
@@ -136,6 +131,7 @@ static __attribute__((noinline)) void collect_with_registers(void *context, cons
     return;
   }
   heap->collecting = true;
+  if (heap->caution & CAUTION_WATCHED) mdn_observers_flushing(heap);
   mdn_core_flush(core);
   struct collected collected = {.collection = &collection,
                                 .collector = attempt->collector->name,
@@ -147,7 +143,6 @@ static __attribute__((noinline)) void collect_with_registers(void *context, cons
   if (attempt->status == MIDDEN_OK) {
     collect_and_measure(heap, attempt->collector, &collected);
     attempt->status = mdn_observers_after(heap, &collected);
-    log_collection(heap, &collected);
   } else { /* what is broken must not be moved about */
     heap->pacing.allocated = 0;
   }

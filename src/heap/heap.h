@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "base/histogram.h"
 #include "base/os.h"
 #include "gc/collector.h"
 #include "gc/core.h"
@@ -34,8 +35,10 @@ struct pacing {
 struct collecting_share {
   uint64_t at[SHARE_WINDOW], pauses[SHARE_WINDOW]; /* the clock, and all pauses so far, at their ends */
   unsigned count;
-  bool exceeded;
 };
+
+/* Why a refill must not go the shortest way. */
+enum { CAUTION_SHARE = 1 /* the share of time is exceeded */, CAUTION_WATCHED = 2 /* observers see refills */ };
 
 /* What stress= needs. */
 struct stress_state {
@@ -54,6 +57,8 @@ struct heap_figures {
   uint64_t collector_switches;
   uint64_t pressure_calls, share_refusals;
   double fragmentation;
+  struct histogram pauses[2]; /* full, minor */
+  unsigned mutators; /* attached, ever */
 };
 
 /* Invariant: `collecting` is true exactly while a collection or a verification runs, and every entry point
@@ -69,6 +74,7 @@ struct midden_heap {
   struct mutator *detached; /* their memory, kept so that a use of one is noticed */
   bool collecting;
   bool closing;
+  unsigned char caution; /* bits; 0: refills are taken as they come */
   bool in_callback; /* of the host's, for pressure or a walk: nothing may be allocated, collected, detached or closed */
   bool shredded; /* a moving collector found no room, and what it left in place keeps half of what should be free */
   uint64_t opened_at; /* the clock */

@@ -74,6 +74,7 @@ midden_mutator *midden_attach(midden_heap *heap, const void *stack_bottom, midde
   }
   mutator->heap = heap;
   mutator->core = core;
+  mutator->number = ++heap->figures.mutators;
   mutator->face.signature = MUTATOR_SIGNATURE;
   mutator->face.base = core->space.base;
   mutator->face.page_map = core->space.page_map;
@@ -88,6 +89,7 @@ midden_mutator *midden_attach(midden_heap *heap, const void *stack_bottom, midde
   }
   mutator->next = core->mutators;
   core->mutators = mutator;
+  mdn_observers_attached(heap, mutator);
   return &mutator->face;
 }
 
@@ -104,6 +106,7 @@ midden_status midden_detach(midden_mutator *face) {
   struct mutator **link = find_mutator(&heap->core, mutator);
   if (!link) return MIDDEN_MISUSE;
   mdn_heap_flush(heap);
+  mdn_observers_detaching(heap, mutator);
   heap->figures.requested_by_detached += face->requested;
   *link = mutator->next;
   retire_mutator(mutator);

@@ -40,3 +40,40 @@ void mdn_observers_close(midden_heap *heap) {
   }
   heap->observers = NULL;
 }
+
+/* ---- refills and mutators ---- */
+
+void mdn_observers_watch(midden_heap *heap) { heap->caution |= CAUTION_WATCHED; }
+
+size_t mdn_observers_most(midden_heap *heap, struct mutator *mutator, const struct central *central) {
+  size_t most = SIZE_MAX;
+  for (struct observer *observer = heap->observers; observer; observer = observer->next) {
+    if (observer->most) most = size_minimum(most, observer->most(observer, heap, mutator, central));
+  }
+  return most;
+}
+
+void mdn_observers_refilled(midden_heap *heap, struct mutator *mutator, const struct central *central, void *cell,
+                            size_t cells) {
+  for (struct observer *observer = heap->observers; observer; observer = observer->next) {
+    if (observer->refilled) observer->refilled(observer, heap, mutator, central, cell, cells);
+  }
+}
+
+void mdn_observers_flushing(midden_heap *heap) {
+  for (struct observer *observer = heap->observers; observer; observer = observer->next) {
+    if (observer->flushing) observer->flushing(observer, heap);
+  }
+}
+
+void mdn_observers_attached(midden_heap *heap, const struct mutator *mutator) {
+  for (struct observer *observer = heap->observers; observer; observer = observer->next) {
+    if (observer->attached) observer->attached(observer, heap, mutator);
+  }
+}
+
+void mdn_observers_detaching(midden_heap *heap, const struct mutator *mutator) {
+  for (struct observer *observer = heap->observers; observer; observer = observer->next) {
+    if (observer->detaching) observer->detaching(observer, heap, mutator);
+  }
+}

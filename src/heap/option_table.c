@@ -287,6 +287,34 @@ static void print_census(const midden_config *config, char *text, size_t capacit
   }
 }
 
+static bool parse_timeline(midden_config *config, const char *text) {
+  if (!*text || strlen(text) >= sizeof config->timeline) return false;
+  snprintf(config->timeline, sizeof config->timeline, "%s", text);
+  return true;
+}
+static void print_timeline(const midden_config *config, char *text, size_t capacity) {
+  snprintf(text, capacity, "%s", config->timeline[0] ? config->timeline : "off");
+}
+
+static bool parse_profile(midden_config *config, const char *text) {
+  char bytes[24];
+  size_t length = strcspn(text, ":"), interval = 0;
+  const char *file = text[length] ? text + length + 1 : "";
+  if (length >= sizeof bytes || strlen(file) >= sizeof config->profile_file || (text[length] && !*file)) return false;
+  memcpy(bytes, text, length);
+  bytes[length] = 0;
+  bool off = strcmp(text, "off") == 0;
+  if (!off && (!parse_size(bytes, &interval) || interval == 0)) return false;
+  config->profile = interval;
+  snprintf(config->profile_file, sizeof config->profile_file, "%s", file);
+  return true;
+}
+static void print_profile(const midden_config *config, char *text, size_t capacity) {
+  char bytes[32] = "off";
+  if (config->profile) print_size(config->profile, bytes, sizeof bytes);
+  snprintf(text, capacity, "%s%s%s", bytes, config->profile_file[0] ? ":" : "", config->profile_file);
+}
+
 const struct option mdn_options[] = {
     {"collector", "a collector of this build", "who collects", parse_collector, print_collector},
     {"stack", "conservative or precise",
@@ -316,5 +344,9 @@ const struct option mdn_options[] = {
      print_finalizers},
     {"log", "off, stderr or a file's path of at most 127 bytes", "one line for each collection", parse_log, print_log},
     {"census", "off or 2 to 1000", "how many censuses of kinds to keep, of the last full collections", parse_census, print_census},
+    {"timeline", "off or a file's path of at most 127 bytes", "collections over time, for Perfetto or chrome://tracing",
+     parse_timeline, print_timeline},
+    {"profile", "off, a size such as 64K, 64M, 1G, or SIZE:FILE",
+     "sample allocations at this mean interval; FILE gets the profile for pprof at the end", parse_profile, print_profile},
 };
 const size_t mdn_option_count = sizeof mdn_options / sizeof mdn_options[0];

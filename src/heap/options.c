@@ -29,7 +29,7 @@ static const struct option *option_named(const char *name, size_t length) {
 }
 
 static midden_status unknown_option(const char *item, size_t length, midden_error *error) {
-  char names[192] = "";
+  char names[256] = "";
   size_t used = 0;
   for (size_t i = 0; i < mdn_option_count && used < sizeof names; i++) {
     used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", mdn_options[i].name);

@@ -31,7 +31,8 @@ void mdn_share_count(midden_heap *heap) {
   unsigned oldest = share->count % SHARE_WINDOW;
   if (share->count >= SHARE_WINDOW) {
     uint64_t wall = now - share->at[oldest], paused = pauses - share->pauses[oldest];
-    share->exceeded = (double)paused * 100 > (double)wall * percent;
+    bool exceeded = (double)paused * 100 > (double)wall * percent;
+    heap->caution = (unsigned char)((heap->caution & ~CAUTION_SHARE) | (exceeded ? CAUTION_SHARE : 0));
   }
   share->at[oldest] = now;
   share->pauses[oldest] = pauses;
@@ -41,8 +42,8 @@ void mdn_share_count(midden_heap *heap) {
 /* post: whether to go on: the cap does not hold, or the host has dropped something. Either way the next verdict
  * takes a window of collections again. */
 static bool within_share(midden_heap *heap, size_t size) {
-  if (!heap->share.exceeded) return true;
-  heap->share.exceeded = false;
+  if (!(heap->caution & CAUTION_SHARE)) return true;
+  heap->caution &= (unsigned char)~CAUTION_SHARE;
   heap->share.count = 0;
   if (mdn_pressure(heap, MIDDEN_PRESSURE_HARD, size)) return true;
   heap->figures.share_refusals++;
