@@ -1,10 +1,10 @@
 /* Which allocations are sampled, and what becomes of the samples.
  *
  * Each cell of s bytes is a sample with the probability p = 1 - exp(-s / interval), independently of all others. So the
- * number of cells before the next sample is geometric, and has no memory: it may be drawn anew whenever no sample has
- * come yet. When a run is about to be taken, it is drawn: whether the first cell is a sample, and how many follow that
- * are none. If the run would be longer than that, it is cut there: then the cell after the cut is a sample for certain,
- * and since the run ends there, it is the first of another. What the inlined allocation does is as ever.
+ * number of cells from one sample of a cursor to its next is geometric. It is drawn once for each sample, counted down
+ * by the runs that the cursor takes, and up again by the rests of runs that are given back. A run that would be longer
+ * is cut there: so a sample is always the first cell of a run, which is handed out by the slow path, and what the
+ * inlined allocation does is as ever.
  *
  * (Sampling by a geometric or exponential distance in bytes: tcmalloc and Go's runtime.) */
 #include <math.h>
@@ -16,9 +16,9 @@
 #include "debug/installers.h"
 #include "debug/profile.h"
 
-/* In `cuts`, besides the end of a run: what is known of the cursor's next cell. */
-#define NOT_DUE ((uint64_t)0)
-#define DUE ((uint64_t)1)
+/* What is known of a cursor, in `ahead`: so many cells come before its next sample; or, between a draw and the taking of
+ * a run, the next cell is a sample, and so many come after it before another. */
+#define AHEAD_DUE (UINT64_C(1) << 63)
 
 /* An exponential random number of mean 1, exactly, by comparisons only, so that it is the same everywhere (von Neumann
  * 1951): the length of the first decreasing sequence of uniform numbers is odd with the right probability. */
@@ -82,45 +82,19 @@ static void drop_sample(struct core *core, uint64_t value) {
 
 /* ---- refills ---- */
 
-/* Whether the run of a cursor ended in this cut, and is used up. */
-static bool used_up(const midden_cursor *cursor, uint64_t cut) {
-  return cut != NOT_DUE && cursor->next == cursor->limit && cut == (uint64_t)(uintptr_t)cursor->limit;
-}
-
-static bool cursor_due(const struct profile *profile, const midden_cursor *cursor) {
-  const uint64_t *cut = mdn_address_find(&profile->cuts, (uintptr_t)cursor);
-  return cut && (*cut == DUE || used_up(cursor, *cut));
-}
-
-/* A draw holds until a run is taken for its cursor: else trying again would draw again. */
+/* A draw holds until a run is taken for its cursor: trying again does not draw again. */
 static size_t draw_run(struct observer *observer, midden_heap *heap, struct mutator *mutator,
                        const struct central *central) {
-  (void)heap;
   struct profile *profile = (struct profile *)observer;
-  struct draw *draw = &profile->draw;
-  const midden_cursor *cursor = &mutator->face.cursors[central->cursor];
-  if (draw->cursor == cursor) return draw->most;
-  *draw = (struct draw){cursor, cursor_due(profile, cursor), 0};
-  if (!draw->due) {
-    draw->most = draw_cells(profile, central->cell_size);
-    draw->due = draw->most == 0;
+  uintptr_t cursor = (uintptr_t)&mutator->face.cursors[central->cursor];
+  uint64_t *ahead = mdn_address_find(&profile->ahead, cursor);
+  if (!ahead) {
+    ahead = mdn_address_add(&profile->ahead, &heap->core.arena, cursor);
+    if (!ahead) return SIZE_MAX;
+    *ahead = draw_cells(profile, central->cell_size);
   }
-  if (draw->due) draw->most = 1 + draw_cells(profile, central->cell_size);
-  return draw->most;
-}
-
-/* Remembers that the run of a cursor was cut where a sample is due, or that it was not. */
-static void note_cut(struct profile *profile, const midden_cursor *cursor, uint64_t cut) {
-  if (cut == NOT_DUE) {
-    mdn_address_remove(&profile->cuts, (uintptr_t)cursor);
-    return;
-  }
-  uint64_t *value = mdn_address_add(&profile->cuts, &profile->heap->core.arena, (uintptr_t)cursor);
-  if (value) {
-    *value = cut;
-  } else {
-    profile->lost++;
-  }
+  if (*ahead == 0) *ahead = AHEAD_DUE | draw_cells(profile, central->cell_size);
+  return (size_t)(*ahead & ~AHEAD_DUE) + (*ahead & AHEAD_DUE ? 1 : 0);
 }
 
 static void sample_run(struct observer *observer, midden_heap *heap, struct mutator *mutator,
@@ -131,37 +105,42 @@ static void sample_run(struct observer *observer, midden_heap *heap, struct muta
     if (draw_cells(profile, size) == 0) take_sample(profile, mutator, central->kind, cell, size);
     return;
   }
-  const midden_cursor *cursor = &mutator->face.cursors[central->cursor];
-  struct draw draw = profile->draw;
-  CHECK(draw.cursor == cursor && cells <= draw.most);
-  profile->draw.cursor = NULL;
-  note_cut(profile, cursor, cells == draw.most ? (uint64_t)(uintptr_t)((char *)cell + cells * central->cell_size) : NOT_DUE);
-  if (draw.due) take_sample(profile, mutator, central->kind, cell, central->cell_size);
+  uint64_t *ahead = mdn_address_find(&profile->ahead, (uintptr_t)&mutator->face.cursors[central->cursor]);
+  if (!ahead) { /* memory for it was refused */
+    profile->lost++;
+    return;
+  }
+  bool due = *ahead & AHEAD_DUE;
+  uint64_t most = (*ahead & ~AHEAD_DUE) + due;
+  CHECK(cells <= most);
+  *ahead = most - cells;
+  if (due) take_sample(profile, mutator, central->kind, cell, central->cell_size);
 }
 
-/* The rests of runs are given back. Where one was used up to its cut, its sample is still due; else what was drawn is
- * forgotten. */
-static void forget_cuts(struct observer *observer, midden_heap *heap) {
+/* The rests of runs are given back: their cells are still to come. */
+static void count_rests(struct observer *observer, midden_heap *heap) {
   struct profile *profile = (struct profile *)observer;
-  (void)heap;
-  for (size_t i = 0; i < profile->cuts.capacity; i++) {
-    struct address_entry *entry = &profile->cuts.entries[i];
-    if (!entry->address || entry->value == DUE || entry->value == NOT_DUE) continue;
-    const midden_cursor *cursor = (const midden_cursor *)entry->address; /* NOLINT: what note_cut has put there */
-    entry->value = used_up(cursor, entry->value) ? DUE : NOT_DUE;
+  for (const struct mutator *mutator = heap->core.mutators; mutator; mutator = mutator->next) {
+    for (const struct central *central = heap->core.active; central; central = central->next_active) {
+      if (central->size_class == SIZE_CLASS_LARGE) continue;
+      const midden_cursor *cursor = &mutator->face.cursors[central->cursor];
+      uint64_t *ahead = cursor->next == cursor->limit ? NULL : mdn_address_find(&profile->ahead, (uintptr_t)cursor);
+      if (ahead) *ahead += (size_t)(cursor->limit - cursor->next) / central->cell_size;
+    }
   }
 }
 
-/* Cursors of a mutator that goes have no more to come: another mutator may have its memory. */
+static uintptr_t unless_of_mutator(void *context, uintptr_t cursor, uint64_t ahead) {
+  const struct mutator *mutator = context;
+  (void)ahead;
+  return cursor - (uintptr_t)mutator < mutator->reserved_bytes ? 0 : cursor;
+}
+
+/* Another mutator may have its memory. */
 static void forget_mutator(struct observer *observer, midden_heap *heap, const struct mutator *mutator) {
   struct profile *profile = (struct profile *)observer;
-  uintptr_t first = (uintptr_t)mutator, end = first + mutator->reserved_bytes;
   (void)heap;
-  for (size_t i = 0; i < profile->cuts.capacity; i++) {
-    struct address_entry *entry = &profile->cuts.entries[i];
-    if (entry->address >= first && entry->address < end) entry->value = NOT_DUE;
-  }
-  profile->draw.cursor = NULL;
+  mdn_address_rewrite(&profile->ahead, unless_of_mutator, (void *)(uintptr_t)mutator);
 }
 
 /* ---- opening and closing ---- */
@@ -209,7 +188,7 @@ midden_status mdn_profile_install(midden_heap *heap, midden_error *error) {
   profile->sites.item_bytes = sizeof(struct site);
   profile->observer = (struct observer){.most = draw_run,
                                         .refilled = sample_run,
-                                        .flushing = forget_cuts,
+                                        .flushing = count_rests,
                                         .detaching = forget_mutator,
                                         .close = close_profile};
   heap->core.samples.dropped = drop_sample;

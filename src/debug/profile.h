@@ -48,12 +48,7 @@ struct profile {
   midden_heap *heap;
   size_t interval;
   uint64_t random;
-  struct address_table cuts; /* by cursor: where its run was cut, or DUE */
-  struct draw {
-    const midden_cursor *cursor;
-    bool due;
-    size_t most;
-  } draw;                    /* what was drawn for a run that is about to be taken */
+  struct address_table ahead; /* by cursor: cells before its next sample; see profile.c */
   struct intern_table frames, sites;
   struct sample *unused;
   uint64_t lost;             /* samples that memory was refused for */

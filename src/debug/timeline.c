@@ -11,7 +11,7 @@
 #include "debug/installers.h"
 #include "heap/heap.h"
 
-#define REFILL_EVERY_NS 100000 /* so that a heap that does nothing but allocate writes a megabyte in a second */
+#define REFILL_EVERY_NS 1000000 /* so that a heap that does nothing but allocate writes some 250 KB in a second */
 
 struct timeline {
   struct observer observer;

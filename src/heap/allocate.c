@@ -102,7 +102,12 @@ static bool take_carefully(struct mutator *mutator, struct central *central, str
   return taken;
 }
 
-static void *refill(struct mutator *mutator, struct central *central, midden_cursor *cursor) {
+/* ---- the ways of allocating ----
+ *
+ * These are named like what other files know: they may be the outermost frames of this library on the stack of an
+ * allocation, where calls from one to the next are jumps, and the allocation profile knows its own frames by name. */
+
+static void *mdn_refill(struct mutator *mutator, struct central *central, midden_cursor *cursor) {
   midden_heap *heap = mutator->heap;
   struct run run;
   void *cell;
@@ -123,7 +128,7 @@ static void *refill(struct mutator *mutator, struct central *central, midden_cur
   return run.start;
 }
 
-static void *allocate_small(struct mutator *mutator, struct central *central) {
+static void *mdn_allocate_small(struct mutator *mutator, struct central *central) {
   midden_heap *heap = mutator->heap;
   midden_cursor *cursor = &mutator->face.cursors[central->cursor];
   /* There may be a run: requests that the inlined path does not know (above its table, or with another
@@ -134,7 +139,7 @@ static void *allocate_small(struct mutator *mutator, struct central *central) {
     return cell;
   }
   collect_if_due(heap);
-  return refill(mutator, central, cursor);
+  return mdn_refill(mutator, central, cursor);
 }
 
 static bool take_large(struct mutator *mutator, struct central *central, size_t size, void *taken) {
@@ -143,7 +148,7 @@ static bool take_large(struct mutator *mutator, struct central *central, size_t 
   return span != NULL;
 }
 
-static void *allocate_large(struct mutator *mutator, struct central *central, size_t size) {
+static void *mdn_allocate_large(struct mutator *mutator, struct central *central, size_t size) {
   midden_heap *heap = mutator->heap;
   if (size > heap->config.heap_limit) return fail(mutator, MIDDEN_NO_MEMORY);
   mdn_collect_if_due(heap, size);
@@ -183,21 +188,21 @@ void midden_written_slow(midden_mutator *face, const void *object, const void *f
 }
 
 /* An object of `size` bytes, by the way that its size and kind ask for. */
-static void *allocate(struct mutator *mutator, const struct kind *kind, size_t size) {
+static void *mdn_allocate(struct mutator *mutator, const struct kind *kind, size_t size) {
   if (kind->fixed_size) {
-    if (kind->first_class == SIZE_CLASS_LARGE) return allocate_large(mutator, kind->centrals, kind->size);
-    return allocate_small(mutator, kind->centrals);
+    if (kind->first_class == SIZE_CLASS_LARGE) return mdn_allocate_large(mutator, kind->centrals, kind->size);
+    return mdn_allocate_small(mutator, kind->centrals);
   }
-  if (size > SIZE_CLASS_LARGEST) return allocate_large(mutator, kind_central(kind, SIZE_CLASS_LARGE), size);
-  return allocate_small(mutator, kind_central(kind, mdn_class_of_aligned(size, kind->alignment)));
+  if (size > SIZE_CLASS_LARGEST) return mdn_allocate_large(mutator, kind_central(kind, SIZE_CLASS_LARGE), size);
+  return mdn_allocate_small(mutator, kind_central(kind, mdn_class_of_aligned(size, kind->alignment)));
 }
 
 /* The same for a kind with a finalizer, which is registered. */
-static void *allocate_finalized(struct mutator *mutator, const struct kind *kind, size_t size) {
+static void *mdn_allocate_finalized(struct mutator *mutator, const struct kind *kind, size_t size) {
   struct core *core = mutator->core;
   struct finalizer *finalizer = mdn_finalizer_take(&core->finalizers, &core->arena);
   if (!finalizer) return fail(mutator, MIDDEN_NO_MEMORY);
-  void *cell = allocate(mutator, kind, size);
+  void *cell = mdn_allocate(mutator, kind, size);
   if (!cell) {
     mdn_finalizer_give(&core->finalizers, finalizer);
     return NULL;
@@ -215,7 +220,7 @@ void *midden_alloc_slow(midden_mutator *face, unsigned kind_id, unsigned cursor)
   const struct kind *kind = enter(face, kind_id, cursor);
   if (!kind) return NULL;
   if (!kind->fixed_size) return fail(mutator, MIDDEN_BAD_ARGUMENT);
-  return kind->finalizer ? allocate_finalized(mutator, kind, kind->size) : allocate(mutator, kind, kind->size);
+  return kind->finalizer ? mdn_allocate_finalized(mutator, kind, kind->size) : mdn_allocate(mutator, kind, kind->size);
 }
 
 void *midden_alloc_sized_slow(midden_mutator *face, unsigned kind_id, unsigned cursor, size_t size) {
@@ -225,7 +230,7 @@ void *midden_alloc_sized_slow(midden_mutator *face, unsigned kind_id, unsigned c
   if (kind->fixed_size) {
     return size <= kind->size ? midden_alloc_slow(face, kind_id, cursor) : fail(mutator, MIDDEN_BAD_ARGUMENT);
   }
-  void *cell = kind->finalizer ? allocate_finalized(mutator, kind, size) : allocate(mutator, kind, size);
+  void *cell = kind->finalizer ? mdn_allocate_finalized(mutator, kind, size) : mdn_allocate(mutator, kind, size);
   if (cell) face->requested += size;
   return cell;
 }
