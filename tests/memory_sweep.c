@@ -74,6 +74,7 @@ static void open_heap(life *here, int index) {
   config.heap_limit = (size_t)16 << 20;
   config.heap_initial = (size_t)64 << 10;
   config.verify = MIDDEN_VERIFY_OFF;
+  if (config.generational) config.profile = 512; /* what cannot be noted of samples is lost, and nothing else */
   midden_status status = midden_heap_open(&config, &heap, &error);
   if (status != MIDDEN_OK) {
     ck_assert_int_eq(status, MIDDEN_NO_MEMORY);

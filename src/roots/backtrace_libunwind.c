@@ -6,28 +6,16 @@
 
 bool mdn_backtrace_possible(void) { return true; }
 
-static uintptr_t frame_address(unw_cursor_t *cursor) {
-  unw_word_t address = 0;
-  return unw_get_reg(cursor, UNW_REG_IP, &address) == 0 ? (uintptr_t)address : 0;
-}
-
-static size_t rest_of_stack(unw_cursor_t *cursor, uintptr_t *addresses, size_t most) {
-  size_t count = 0;
-  while (count < most) {
-    uintptr_t address = frame_address(cursor);
-    if (address) addresses[count++] = address;
-    if (unw_step(cursor) <= 0) break;
-  }
-  return count;
-}
+/* unw_backtrace remembers how each frame was unwound: an order of magnitude faster than unw_step. */
+#define BACKTRACE_MOST 128
+#define BACKTRACE_OWN 2 /* this function's frame, and that of the function that called it */
 
 __attribute__((noinline)) size_t mdn_backtrace(uintptr_t *addresses, size_t most) {
-  unw_context_t context;
-  unw_cursor_t cursor;
-  if (unw_getcontext(&context) != 0 || unw_init_local(&cursor, &context) != 0) return 0;
-  /* Past this function and the one that called it. */
-  if (unw_step(&cursor) <= 0 || unw_step(&cursor) <= 0) return 0;
-  return rest_of_stack(&cursor, addresses, most);
+  void *frames[BACKTRACE_MOST];
+  int wanted = most < BACKTRACE_MOST - BACKTRACE_OWN ? (int)most + BACKTRACE_OWN : BACKTRACE_MOST;
+  int found = unw_backtrace(frames, wanted);
+  for (int i = BACKTRACE_OWN; i < found; i++) addresses[i - BACKTRACE_OWN] = (uintptr_t)frames[i];
+  return found > BACKTRACE_OWN ? (size_t)(found - BACKTRACE_OWN) : 0;
 }
 
 bool mdn_backtrace_name(uintptr_t address, bool call, char *name, size_t capacity, size_t *offset) {

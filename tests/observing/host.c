@@ -75,13 +75,11 @@ static void run_timeline(struct host *host) {
 
 /* ---- sites ---- */
 
-#define PLANT __attribute__((noinline, noclone)) static void
-
-PLANT plant_garbage(struct host *host, size_t objects) {
+static void plant_garbage(struct host *host, size_t objects) {
   for (size_t i = 0; i < objects; i++) require(midden_alloc_sized(host->mutator, host->text, 64) != NULL, "memory");
 }
 
-PLANT plant_kept(struct host *host, size_t objects) {
+static void plant_kept(struct host *host, size_t objects) {
   for (size_t i = 0; i < objects; i++) {
     void **pair = midden_alloc(host->mutator, host->pair);
     require(pair != NULL, "memory");
@@ -90,10 +88,13 @@ PLANT plant_kept(struct host *host, size_t objects) {
   }
 }
 
-PLANT plant_large(struct host *host, size_t objects) {
+static void plant_large(struct host *host, size_t objects) {
   for (size_t i = 0; i < objects; i++) host->slots[1] = midden_alloc_sized(host->mutator, host->text, 100000);
   require(host->slots[1] != NULL, "memory");
 }
+
+/* Called where the compiler does not see what is called: they stay functions, of these names. */
+static void (*volatile const planters[])(struct host *host, size_t objects) = {plant_garbage, plant_kept, plant_large};
 
 /* The stack of the interpreted program, innermost last. */
 struct guest {
@@ -119,14 +120,14 @@ static void run_sites(struct host *host, struct guest *guest) {
   guest->frames[1] = (midden_guest_frame){"make-garbage", "garbage.scm", 12};
   for (int round = 0; round < 4; round++) {
     guest->depth = 2;
-    plant_garbage(host, GARBAGE / 4);
+    planters[0](host, GARBAGE / 4);
     guest->depth = 3; /* make-list in make-garbage: the same function at another line, and a call in it */
     guest->frames[1].line = 14;
     guest->frames[2] = (midden_guest_frame){"make-list", "list.scm", 3};
-    plant_kept(host, KEPT / 4);
+    planters[1](host, KEPT / 4);
     guest->frames[1].line = 12;
     guest->depth = 1;
-    plant_large(host, LARGE / 3);
+    planters[2](host, LARGE / 3);
   }
   midden_collect(host->mutator, MIDDEN_FULL);
   print_site("plant_garbage", GARBAGE, 64, 0);
