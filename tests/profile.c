@@ -95,6 +95,22 @@ START_TEST(estimates_are_right) {
 }
 END_TEST
 
+/* The rests of runs, given back again and again, are not counted as allocated. */
+START_TEST(rests_of_runs_do_not_count) {
+  world here;
+  world_open(&here, _i, "profile=2K");
+  double objects = 0;
+  for (int round = 0; round < 2000; round++) {
+    for (int i = 0; i < 3; i++, objects++) midden_alloc(here.mutator, here.pair);
+    world_verify(&here);
+    if (round % 100 == 0) midden_collect(here.mutator, MIDDEN_FULL);
+  }
+  double p = 1 - exp(-16.0 / 2048), samples = (double)read_profile(&here, here.pair).samples;
+  ck_assert_msg(fabs(samples - objects * p) <= 5 * sqrt(objects * p), "%f samples, not %f", samples, objects * p);
+  world_close(&here);
+}
+END_TEST
+
 static uint64_t samples_of_a_run(int index) {
   world here;
   world_open(&here, index, "profile=4K");
@@ -247,6 +263,7 @@ int main(void) {
   const test_entry tests[] = {
       {each_object_is_counted, ANYWHERE},
       {estimates_are_right, CALM},
+      {rests_of_runs_do_not_count, CALM},
       {samples_are_the_same_again, CALM},
       {mutators_come_and_go, MILD},
       {the_guest_is_asked_for_samples_only, CALM},

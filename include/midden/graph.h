@@ -11,15 +11,11 @@
 
 #include "midden/heap.h"
 #include "midden/roots.h"
+#include "midden/writer.h"
 
 MIDDEN_BEGIN_DECLARATIONS
 
-/* Where text goes. `write` returns false when it could not write all of it (and sets errno, if that says why): the call
- * then ends with IO_ERROR. Where a writer may be NULL, lines go to config.report, the log or standard error. */
-typedef struct midden_writer {
-  bool (*write)(void *context, const char *bytes, size_t count);
-  void *context;
-} midden_writer;
+/* Where a writer (writer.h) may be NULL, lines go to config.report, the log or standard error. */
 
 /* ---- Names: for the reports below. Who gives none pays nothing. ---- */
 
