@@ -24,7 +24,7 @@ START_TEST(each_object_is_counted) {
   world here;
   world_open(&here, _i, "profile=1");
   uint64_t random = 11;
-  size_t rounds = world_count(&here, 3000, 300);
+  size_t rounds = world_count(&here, 3000, 200);
   for (size_t i = 0; i < rounds; i++) {
     size_t slot = test_random_below(&random, 300);
     switch (test_random_below(&random, 8)) {
@@ -100,7 +100,7 @@ START_TEST(rests_of_runs_do_not_count) {
   world here;
   world_open(&here, _i, "profile=2K");
   double objects = 0;
-  for (int round = 0; round < 2000; round++) {
+  for (int round = 0; round < 800; round++) {
     for (int i = 0; i < 3; i++, objects++) midden_alloc(here.mutator, here.pair);
     world_verify(&here);
     if (round % 100 == 0) midden_collect(here.mutator, MIDDEN_FULL);

@@ -109,7 +109,8 @@ typedef struct midden_config {
   midden_pressure_function pressure; /* NULL: the host has nothing to spare */
   void *pressure_context;
   unsigned census;              /* censuses kept, of the last full collections (graph.h): 2 to 1000; 0: none */
-  char timeline[128];           /* "" or "off", or a file's path without comma: collections over time (profile.h) */
+  char timeline[128];           /* "" or "off", or a file's path without comma: what happens over time, for Perfetto; a '%'
+                                   is the first number that makes a new file */
   size_t profile;               /* mean bytes between two samples of the allocation profile (profile.h); 0: none */
   char profile_file[104];       /* "", or where the profile is written when the heap is closed */
 } midden_config;
