@@ -133,9 +133,7 @@ static void write_refill(struct observer *observer, midden_heap *heap, struct mu
   write_span(timeline, mutator->number, name, now, now);
   fprintf(timeline->file, ",\"args\":{\"refills\":%" PRIu64 ",\"large\":%" PRIu64 ",\"bytes\":%" PRIu64 "}}",
           timeline->refills, timeline->large, timeline->bytes);
-  size_t used = 0;
-  for (const struct central *list = heap->core.active; list; list = list->next_active) used += list->used_bytes;
-  write_heap(timeline, heap, now, used);
+  write_heap(timeline, heap, now, heap->core.space.totals.used_bytes);
   timeline->refills = timeline->large = timeline->bytes = 0;
   timeline->last = now;
   finish_batch(timeline, heap, false);
