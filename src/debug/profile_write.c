@@ -71,7 +71,7 @@ static void write_type(struct pprof *pprof, unsigned field, uint64_t type, uint6
   write_message(pprof, field, &message);
 }
 
-static void write_head(struct pprof *pprof) {
+static void write_profile_head(struct pprof *pprof) {
   const struct profile *profile = pprof->profile;
   write_text(pprof, "");
   uint64_t count = write_text(pprof, "count"), bytes = write_text(pprof, "bytes");
@@ -156,7 +156,7 @@ static void write_site(struct pprof *pprof, const struct site *site) {
 
 midden_status mdn_profile_write_pprof(struct profile *profile, const midden_writer *writer, midden_error *error) {
   struct pprof pprof = {.profile = profile, .writer = writer};
-  write_head(&pprof);
+  write_profile_head(&pprof);
   for (size_t i = 0; i < profile->frames.capacity; i++) {
     struct frame *frame = (struct frame *)profile->frames.items[i];
     if (frame) write_frame(&pprof, frame);

@@ -119,7 +119,7 @@ static const char meta[] =
     "\"sample_fields\":[\"timestamp_us\",\"last_assigned_id\"],\n"
     "\"location_fields\":[\"object_index\",\"script_id\",\"line\",\"column\"]},\n";
 
-static void write_head(struct snapshot *snapshot) {
+static void write_snapshot_head(struct snapshot *snapshot) {
   const midden_heap *heap = snapshot->graph->heap;
   char head[256];
   bool identified = snapshot->options && snapshot->options->identify;
@@ -138,7 +138,7 @@ static void begin_section(struct snapshot *snapshot, const char *text) {
 }
 
 static void write_document(struct snapshot *snapshot) {
-  write_head(snapshot);
+  write_snapshot_head(snapshot);
   begin_section(snapshot, ",\n\"nodes\":[");
   write_nodes(snapshot);
   begin_section(snapshot, "],\n\"edges\":[");
