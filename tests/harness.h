@@ -95,7 +95,8 @@ typedef struct vector {
   midden_word elements[];
 } vector;
 
-/* The configuration of a combination, with poison=yes and, if it collects, verify=both. */
+/* The configuration of a combination, with poison=yes and, if it collects, verify=both; then what the environment
+ * variable MIDDEN_TEST_OPTIONS says. */
 midden_config combination_config(int index);
 
 /* Opens a heap for a combination; `options` (may be NULL) is applied on top. */

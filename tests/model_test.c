@@ -29,12 +29,12 @@ static uint64_t operations(const combination *where) {
 }
 
 /* post: how many allocations were refused. */
-static uint64_t run(int index, const char *options, bool switching) {
+static uint64_t run_rounds(int index, const char *options, bool switching, size_t normal) {
   const combination *where = combination_at(index);
   uint64_t seed = first_seed(index);
   model_result result;
   uint64_t moved = 0, defragmented = 0, collections = 0, refused = 0, switches = 0, asked = 0;
-  for (size_t round = 0; round < rounds(3); round++, seed++) {
+  for (size_t round = 0; round < rounds(normal); round++, seed++) {
     midden_config config = combination_config(index);
     midden_error error = {MIDDEN_OK, ""};
     ck_assert_msg(midden_config_parse(&config, options, &error) == MIDDEN_OK, "%s", error.message);
@@ -63,6 +63,8 @@ static uint64_t run(int index, const char *options, bool switching) {
   return refused;
 }
 
+static uint64_t run(int index, const char *options, bool switching) { return run_rounds(index, options, switching, 3); }
+
 START_TEST(ratio) { ck_assert_uint_eq(run(_i, "growth=ratio,heap-initial=256K", false), 0); }
 END_TEST
 START_TEST(fixed) { run(_i, "growth=fixed,heap-limit=6M", false); }
@@ -84,6 +86,12 @@ END_TEST
 START_TEST(switching) { run(_i, "heap-initial=256K", true); }
 END_TEST
 START_TEST(switching_in_a_tight_heap) { run(_i, "heap-limit=256K,heap-initial=64K,verify=after", true); }
+END_TEST
+
+/* Pages that objects have left fault: nobody may still use them, the library included. */
+START_TEST(guarded) { run_rounds(_i, "guard=fault,heap-initial=256K", false, 1); }
+END_TEST
+START_TEST(guarded_in_a_tight_heap) { run_rounds(_i, "guard=report:7,heap-limit=512K,heap-initial=64K", true, 1); }
 END_TEST
 
 /* The same seed does the same operations: that is what replaying rests on. */
@@ -108,6 +116,8 @@ int main(void) {
       {tight, COLLECTING},
       {pressure, COLLECTING},
       {switching, ANYWHERE},
+      {guarded, ANYWHERE},
+      {guarded_in_a_tight_heap, COLLECTING},
       {switching_in_a_tight_heap, COLLECTING},
       {runs_are_reproducible, ANYWHERE},
   };

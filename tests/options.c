@@ -27,7 +27,8 @@ static bool same(const midden_config *a, const midden_config *b) {
   return strcmp(a->collector, b->collector) == 0 && a->stack == b->stack && a->heap_limit == b->heap_limit &&
          a->generational == b->generational && a->nursery == b->nursery && a->heap_initial == b->heap_initial &&
          a->growth == b->growth && a->growth_factor == b->growth_factor &&
-         a->stress == b->stress && a->stress_value == b->stress_value && a->verify == b->verify &&
+         a->stress == b->stress && a->stress_value == b->stress_value && a->stress_mean == b->stress_mean && a->guard == b->guard &&
+         a->guard_sites == b->guard_sites && a->unrooted == b->unrooted && a->verify == b->verify &&
          a->poison == b->poison && a->census == b->census && a->run_finalizers == b->run_finalizers &&
          strcmp(a->log, b->log) == 0 && strcmp(a->timeline, b->timeline) == 0 && a->profile == b->profile &&
          strcmp(a->profile_file, b->profile_file) == 0;
@@ -50,6 +51,17 @@ START_TEST(each_option) {
   ck_assert_uint_eq(parsed("stress=alloc:17").stress_value, 17);
   ck_assert_int_eq(parsed("stress=random:0").stress, MIDDEN_STRESS_RANDOM);
   ck_assert_uint_eq(parsed("stress=random:18446744073709551615").stress_value, UINT64_MAX);
+  ck_assert_uint_eq(parsed("stress=random:5").stress_mean, 64);
+  ck_assert_uint_eq(parsed("stress=random:5:3").stress_value, 5);
+  ck_assert_uint_eq(parsed("stress=random:5:3").stress_mean, 3);
+  ck_assert_int_eq(parsed("guard=fault").guard, MIDDEN_GUARD_FAULT);
+  ck_assert_int_eq(parsed("guard=report").guard, MIDDEN_GUARD_REPORT);
+  ck_assert_uint_eq(parsed("guard=report").guard_sites, 0);
+  ck_assert_int_eq(parsed("guard=report:12").guard, MIDDEN_GUARD_REPORT);
+  ck_assert_uint_eq(parsed("guard=report:12").guard_sites, 12);
+  ck_assert_uint_eq(parsed("guard=report:12,guard=off").guard_sites, 0);
+  ck_assert_int_eq(parsed("unrooted=lost").unrooted, MIDDEN_UNROOTED_LOST);
+  ck_assert_int_eq(parsed("unrooted=all").unrooted, MIDDEN_UNROOTED_ALL);
   ck_assert_int_eq(parsed("stress=alloc:17,stress=off").stress, MIDDEN_STRESS_OFF);
   ck_assert_int_eq(parsed("verify=before").verify, MIDDEN_VERIFY_BEFORE);
   ck_assert_int_eq(parsed("verify=after").verify, MIDDEN_VERIFY_AFTER);
@@ -102,7 +114,9 @@ END_TEST
 START_TEST(print_and_parse_round_trip) {
   static const char *const stacks[] = {"conservative", "precise"};
   static const char *const growths[] = {"ratio", "ratio:1.1", "ratio:3.3333333333333335", "fixed", "balance", "balance:1e-9"};
-  static const char *const stresses[] = {"off", "alloc:1", "alloc:123456789", "random:99"};
+  static const char *const stresses[] = {"off", "alloc:1", "alloc:123456789", "random:99", "random:99:7"};
+  static const char *const guards[] = {"off", "fault", "report", "report:9"};
+  static const char *const unrooteds[] = {"off", "lost", "all"};
   static const char *const verifies[] = {"off", "before", "after", "both"};
   static const char *const profiles[] = {"off", "1", "512K", "1M:/tmp/a:b.pb"};
   static const char *const logs[] = {"off", "stderr", "/var/log/x.log"};
@@ -113,12 +127,13 @@ START_TEST(print_and_parse_round_trip) {
     while (midden_collector_name(collectors) != NULL) collectors++;
     snprintf(text, sizeof text,
              "collector=%s,stack=%s,generational=%s,nursery=%zuK,heap-limit=%zu,heap-initial=%zuK,growth=%s,stress=%s,"
-             "verify=%s,poison=%s,finalizers=%s,log=%s,timeline=%s,profile=%s",
+             "guard=%s,unrooted=%s,verify=%s,poison=%s,finalizers=%s,log=%s,timeline=%s,profile=%s",
              midden_collector_name(test_random_below(&random, collectors)), stacks[test_random_below(&random, 2)],
              test_random_below(&random, 2) ? "yes" : "no", 1 + test_random_below(&random, 9000),
              1 + test_random_below(&random, 1u << test_random_below(&random, 31)), 1 + test_random_below(&random, 5000),
              growths[test_random_below(&random, COUNT_OF(growths))],
              stresses[test_random_below(&random, COUNT_OF(stresses))],
+             guards[test_random_below(&random, COUNT_OF(guards))], unrooteds[test_random_below(&random, COUNT_OF(unrooteds))],
              verifies[test_random_below(&random, COUNT_OF(verifies))], test_random_below(&random, 2) ? "yes" : "no",
              test_random_below(&random, 2) ? "run" : "drop", logs[test_random_below(&random, COUNT_OF(logs))], logs[test_random_below(&random, COUNT_OF(logs))],
              profiles[test_random_below(&random, COUNT_OF(profiles))]);
@@ -190,7 +205,7 @@ static void check_bad_value(const char *name, const char *accepted) {
   ck_assert_int_eq(midden_config_parse(&config, text, NULL), MIDDEN_BAD_OPTION);
 }
 
-START_TEST(bad_values) { ck_assert_uint_eq(for_each_option(check_bad_value), 18); }
+START_TEST(bad_values) { ck_assert_uint_eq(for_each_option(check_bad_value), 20); }
 END_TEST
 
 START_TEST(bad_names) {

@@ -15,6 +15,9 @@ midden_config combination_config(int index) {
   config.stress_value = where->stress_value;
   config.verify = where->collects ? MIDDEN_VERIFY_BOTH : MIDDEN_VERIFY_OFF;
   config.poison = true;
+  const char *more = getenv("MIDDEN_TEST_OPTIONS");
+  midden_error error = {MIDDEN_OK, ""};
+  ck_assert_msg(!more || midden_config_parse(&config, more, &error) == MIDDEN_OK, "%s", error.message);
   return config;
 }
 

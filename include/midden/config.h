@@ -23,8 +23,20 @@ typedef enum midden_growth {
 typedef enum midden_stress {
   MIDDEN_STRESS_OFF = 0,
   MIDDEN_STRESS_ALLOC, /* collect at every stress_value-th allocation */
-  MIDDEN_STRESS_RANDOM /* collect at random allocations, one in 64 on average, seeded by stress_value */
+  MIDDEN_STRESS_RANDOM /* collect at random allocations, one in stress_mean on average, seeded by stress_value */
 } midden_stress;
+
+typedef enum midden_guard {
+  MIDDEN_GUARD_OFF = 0,
+  MIDDEN_GUARD_FAULT, /* pages that objects have left are made inaccessible: a stale pointer faults at its use */
+  MIDDEN_GUARD_REPORT /* and a handler for SIGSEGV reports what the pointer led to: see debug.h */
+} midden_guard;
+
+typedef enum midden_unrooted {
+  MIDDEN_UNROOTED_OFF = 0,
+  MIDDEN_UNROOTED_LOST, /* with precise roots: report references on the C stack to objects that no root leads to */
+  MIDDEN_UNROOTED_ALL   /* and those to objects that have moved */
+} midden_unrooted;
 
 typedef enum midden_verify_mode {
   MIDDEN_VERIFY_OFF = 0,
@@ -96,7 +108,11 @@ typedef struct midden_config {
   unsigned dense_span;          /* mark-compact: percent; spans at the beginning that are so full stay; 1 to 100 */
   midden_stress stress;
   uint64_t stress_value;        /* alloc: N >= 1; random: the seed */
+  uint64_t stress_mean;         /* random: one allocation in so many; >= 1 */
   midden_verify_mode verify;
+  midden_guard guard;
+  unsigned guard_sites;         /* guard=report: note where every N-th object was allocated; 0: none */
+  midden_unrooted unrooted;
   bool poison;                  /* fill freed and evacuated cells with a word that names the path */
   bool run_finalizers;          /* when the heap is closed, those that have not run are run; else dropped */
   char log[128];                /* "off", "stderr" or a file's path without comma: a line for each collection */
@@ -118,8 +134,8 @@ typedef struct midden_config {
 #define MIDDEN_CONFIG_DEFAULT                                                                        \
   {                                                                                                  \
     "mark-sweep", MIDDEN_STACK_CONSERVATIVE, 0, 0, 0, false, 0, (size_t)4 << 20, MIDDEN_GROWTH_RATIO, 2.0, 90, \
-        MIDDEN_STRESS_OFF, 0, MIDDEN_VERIFY_OFF, false, false, "off", {1, 0, 0}, 0, NULL, NULL, NULL, NULL, NULL, 0, \
-        "", 0, "" \
+        MIDDEN_STRESS_OFF, 0, 64, MIDDEN_VERIFY_OFF, MIDDEN_GUARD_OFF, 0, MIDDEN_UNROOTED_OFF, false, false, "off", \
+        {1, 0, 0}, 0, NULL, NULL, NULL, NULL, NULL, 0, "", 0, "" \
   }
 
 /* Applies "name=value,name=value" to a configuration.

@@ -12,7 +12,7 @@
  *
  * Threads: in this version a heap and everything attached to it belong to the thread that
  * opened the heap; different threads may use different heaps at the same time without any
- * locking, because nothing in the library is global.
+ * locking, because nothing in the library is global (but the signal handler of guard=report, see debug.h).
  *
  * "May collect" on a declaration means: unreachable objects may be freed and, under a moving
  * collector, every object that is not pinned may move. References that the host keeps in

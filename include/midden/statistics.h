@@ -62,6 +62,12 @@ typedef struct midden_statistics {
   uint64_t total_pause_ns;
   uint64_t longest_pause_ns;
   uint64_t last_pause_ns;
+  uint64_t stress_moved;          /* objects moved by stress collections, */
+  uint64_t stress_pinned;         /* and objects pinned in them, which they had to leave */
+  size_t guarded_bytes;           /* pages that guard= keeps inaccessible now: address space, no memory */
+  uint64_t guard_reused_bytes;    /* of these, ever, given up to be used again */
+  uint64_t unrooted_lost;         /* unrooted=: references found on the stack whose objects no root leads to, */
+  uint64_t unrooted_stale;        /* and those whose objects have moved */
   uint64_t verifications;         /* heap walks made by verify= and midden_verify */
   uint64_t collector_switches;    /* by midden_heap_use, to another one than before */
   uint64_t pages_returned;        /* pages given back to the operating system, ever */

@@ -1,6 +1,7 @@
 /* The page heap: see page_heap.h. */
 #include "alloc/page_heap.h"
 
+#include "alloc/quarantine.h"
 #include "alloc/size_class.h"
 #include "base/assertion.h"
 #include "base/bits.h"
@@ -137,15 +138,19 @@ static size_t take_at_frontier(struct page_heap *heap, size_t count, size_t *cle
   return first;
 }
 
+/* Takes free or virgin pages. post: the first, or NO_PAGE. */
+static size_t take_pages(struct page_heap *heap, size_t count, size_t *clean_pages) {
+  size_t first = mdn_page_summary_find(&heap->summary, count);
+  if (first == NO_PAGE) return take_at_frontier(heap, count, clean_pages);
+  *clean_pages = take_free(heap, first, count);
+  return first;
+}
+
 size_t mdn_page_heap_take(struct page_heap *heap, size_t count, bool *zero) {
   if (count > page_heap_room(heap)) return NO_PAGE;
-  size_t clean_pages;
-  size_t first = mdn_page_summary_find(&heap->summary, count);
-  if (first == NO_PAGE) {
-    first = take_at_frontier(heap, count, &clean_pages);
-    if (first == NO_PAGE) return NO_PAGE;
-  } else {
-    clean_pages = take_free(heap, first, count);
+  size_t clean_pages = 0, first;
+  while ((first = take_pages(heap, count, &clean_pages)) == NO_PAGE) {
+    if (!heap->quarantine || !mdn_quarantine_release(heap)) return NO_PAGE;
   }
   make_room(heap, clean_pages);
   *zero = clean_pages == count;
@@ -158,6 +163,7 @@ size_t mdn_page_heap_take(struct page_heap *heap, size_t count, bool *zero) {
 
 void mdn_page_heap_give(struct page_heap *heap, size_t first, size_t count, uint64_t now) {
   CHECK(count > 0 && first + count <= heap->frontier && heap->used_pages >= count);
+  if (heap->quarantine && mdn_quarantine_hold(heap, first, count)) return;
   mdn_page_summary_free(&heap->summary, first, count);
   heap->used_pages -= count;
   heap->dirty_pages += count;

@@ -1,7 +1,7 @@
 /* The page heap: hands out runs of 8 KiB pages of the heap's range, lowest address first, and takes
  * them back.
  *
- * A page is in one of four states:
+ * A page is in one of four states, or under guard= in quarantine (quarantine.h):
  *   virgin    at or above `frontier`: never handed out, not in the summary; reads zero
  *   in use    part of a span
  *   dirty     free, but still backed by memory with old content
@@ -12,6 +12,8 @@
 
 #include "alloc/page_summary.h"
 #include "midden/config.h"
+
+struct quarantine;
 
 struct page_heap {
   const midden_memory *memory;
@@ -29,6 +31,7 @@ struct page_heap {
   size_t dirty_pages;          /* free and backed */
   size_t peak_pages;           /* highest used + dirty */
   uint64_t returned_pages;     /* given back to the system, ever */
+  struct quarantine *quarantine; /* NULL but under guard= */
 };
 
 /* What is left of the limit beside what is charged to it. */

@@ -3,11 +3,13 @@
 
 #include <string.h>
 
+#include "alloc/central.h"
+#include "alloc/quarantine.h"
 #include "base/assertion.h"
 
 /* Where each table starts in the reservation, for a range of `pages` pages. */
 struct plan {
-  size_t page_map, alloc_bits, mark_bits, pin_bits, ranks, spans, free, dirty, freed_at, bare_groups, pinned_groups, tree, end;
+  size_t page_map, alloc_bits, mark_bits, pin_bits, ranks, spans, free, dirty, held, freed_at, bare_groups, pinned_groups, tree, end;
   size_t leaves;
 };
 
@@ -30,6 +32,7 @@ static struct plan plan_tables(size_t pages) {
   plan.spans = place(&end, (pages + 1) * sizeof(struct span));
   plan.free = place(&end, covered / 8);
   plan.dirty = place(&end, covered / 8);
+  plan.held = place(&end, covered / 8);
   plan.freed_at = place(&end, plan.leaves * sizeof(uint64_t));
   plan.bare_groups = place(&end, (covered / GROUP_PAGES + 63) / 64 * sizeof(uint64_t));
   plan.pinned_groups = place(&end, (covered / GROUP_PAGES + 63) / 64 * sizeof(uint64_t));
@@ -72,6 +75,7 @@ static bool reserve(struct space *space, size_t pages) {
   heap->summary.tree = (struct run_summary *)(void *)(start + plan.tree);
   heap->summary.leaves = plan.leaves;
   heap->dirty = (uint64_t *)(void *)(start + plan.dirty);
+  space->held = (uint64_t *)(void *)(start + plan.held);
   heap->freed_at = (uint64_t *)(void *)(start + plan.freed_at);
   heap->memory = memory;
   heap->base = base;
@@ -155,9 +159,17 @@ struct span *mdn_space_take_span(struct space *space, uint16_t kind, unsigned si
   return span;
 }
 
+/* What becomes of objects is known from collections; nobody else tells of blocks. */
+static void tell_of_blocks(const struct quarantine *quarantine, const struct span *span) {
+  size_t bytes = (size_t)span->page_count << PAGE_SHIFT;
+  if (!(span->central->map_flags & PAGE_BLOCK)) return;
+  quarantine->blocks_freed(quarantine->context, span->start, bytes, span->cell_size);
+}
+
 void mdn_space_give_span(struct space *space, struct span *span) {
   CHECK(span->state == SPAN_IN_USE && span->pinned == 0);
   for (size_t page = 0; page < span->page_count; page++) space->page_map[span->first_page + page] = PAGE_FREE;
+  if (space->pages.quarantine) tell_of_blocks(space->pages.quarantine, span);
   mdn_page_heap_give(&space->pages, span->first_page, span->page_count, space->now);
   span->state = SPAN_UNUSED;
   span->central = NULL;
@@ -192,7 +204,7 @@ static void bare_groups(struct space *space, size_t first, size_t end) {
 
 static bool can_be_bare(const struct space *space, size_t group) {
   const struct page_heap *heap = &space->pages;
-  return (group + 1) * GROUP_PAGES <= heap->frontier && heap->summary.free[group] == ~UINT64_C(0) &&
+  return (group + 1) * GROUP_PAGES <= heap->frontier && (heap->summary.free[group] | space->held[group]) == ~UINT64_C(0) &&
          heap->dirty[group] == 0 && !bitmap_test(space->bare_groups, group);
 }
 

@@ -44,6 +44,7 @@ struct space {
   size_t bare_group_count;
   uint64_t *pinned_groups;   /* bit: pins were set in this group, so its pin bits are backed */
   size_t pinned_group_count;
+  uint64_t *held;            /* bit: page is in quarantine */
   struct page_heap pages;
   struct span *touched;      /* spans that cells were taken from since the last collection: all that is young */
   uint64_t now;              /* the clock at the last collection or opening, for the delayed return */

@@ -17,6 +17,13 @@ size_t mdn_os_physical_memory(void);
 /* Of the given range, whole pages of the system, the bytes that are in memory; 0 where it cannot be found out. */
 size_t mdn_os_resident(const void *address, size_t bytes);
 
+/* Bytes of a page of the system. */
+size_t mdn_os_page_bytes(void);
+
+/* Makes whole pages inaccessible: each use of them is a fault until they are committed again. For memory of
+ * mdn_os_memory. post: false, and nothing has changed, if the system refuses. */
+bool mdn_os_protect(void *address, size_t bytes);
+
 /* Nanoseconds of a clock that never goes back. */
 uint64_t mdn_os_clock(void);
 

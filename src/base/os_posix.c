@@ -70,6 +70,13 @@ size_t mdn_os_resident(const void *address, size_t bytes) {
   return resident;
 }
 
+size_t mdn_os_page_bytes(void) {
+  long bytes = sysconf(_SC_PAGESIZE);
+  return bytes > 0 ? (size_t)bytes : 4096;
+}
+
+bool mdn_os_protect(void *address, size_t bytes) { return mprotect(address, bytes, PROT_NONE) == 0; }
+
 uint64_t mdn_os_clock(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);

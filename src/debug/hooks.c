@@ -10,6 +10,8 @@ midden_status mdn_debug_install(midden_heap *heap, midden_error *error) {
       mdn_log_install,
       mdn_timeline_install,
       mdn_profile_install,
+      mdn_guard_install,
+      mdn_unrooted_install,
   };
   for (size_t i = 0; i < sizeof installers / sizeof installers[0]; i++) {
     midden_status status = installers[i](heap, error);

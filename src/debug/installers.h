@@ -10,5 +10,7 @@ midden_status mdn_census_install(midden_heap *heap, midden_error *error);
 midden_status mdn_log_install(midden_heap *heap, midden_error *error);
 midden_status mdn_timeline_install(midden_heap *heap, midden_error *error);
 midden_status mdn_profile_install(midden_heap *heap, midden_error *error);
+midden_status mdn_guard_install(midden_heap *heap, midden_error *error);
+midden_status mdn_unrooted_install(midden_heap *heap, midden_error *error);
 
 #endif

@@ -66,7 +66,7 @@ struct site *mdn_profile_site(struct profile *profile, struct mutator *mutator, 
 
 /* ---- names, when the profile is written ---- */
 
-static const char *copy_name(struct profile *profile, const char *name) {
+static const char *copy_frame_name(struct profile *profile, const char *name) {
   size_t length = strlen(name);
   char *copy = mdn_arena_allocate(&profile->heap->core.arena, length + 1);
   return copy ? memcpy(copy, name, length) : NULL;
@@ -78,7 +78,7 @@ static const char *native_name(struct profile *profile, uint64_t address) {
   if (!mdn_backtrace_name((uintptr_t)address, true, name, sizeof name, &offset)) {
     snprintf(name, sizeof name, "%#zx", (size_t)address);
   }
-  return copy_name(profile, name);
+  return copy_frame_name(profile, name);
 }
 
 const char *mdn_profile_frame_name(struct profile *profile, struct frame *frame, const char **file, int64_t *line) {

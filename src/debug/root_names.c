@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "debug/names.h"
-#include "debug/stack_names.h"
+#include "roots/backtrace.h"
 
 const char *mdn_root_group(enum graph_root_type type) {
   static const char *const names[GRAPH_ROOT_TYPES] = {
@@ -54,7 +54,7 @@ static void name_scanned(const struct graph_root *root, char *text, size_t capac
 
 static void name_on_stack(const struct graph_root *root, bool whole, char *text, size_t capacity) {
   char function[160] = "";
-  if (whole && mdn_stack_function(root->where, function, sizeof function)) {
+  if (whole && mdn_backtrace_holder(root->where, function, sizeof function)) {
     snprintf(text, capacity, "the C stack, in %s", function);
   } else {
     snprintf(text, capacity, "the C stack, at %p", root->where);

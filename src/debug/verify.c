@@ -194,9 +194,10 @@ static void check_pages(struct walk *walk, size_t pages_in_spans) {
   const struct page_heap *pages = &space->pages;
   size_t free = 0, dirty = 0, longest = 0, run = 0;
   for (size_t page = 0; page < pages->frontier; page++) {
-    bool is_free = bitmap_test(pages->summary.free, page);
-    EXPECT(walk, is_free == (space->page_map[page] == PAGE_FREE), "page %zu: page heap and page map disagree", page);
-    free += is_free;
+    bool is_free = bitmap_test(pages->summary.free, page), is_held = bitmap_test(space->held, page);
+    EXPECT(walk, (is_free || is_held) == (space->page_map[page] == PAGE_FREE) && !(is_free && is_held),
+           "page %zu: page heap and page map disagree", page);
+    free += is_free || is_held;
     dirty += is_free && bitmap_test(pages->dirty, page);
     run = is_free ? run + 1 : 0;
     longest = size_maximum(longest, run);

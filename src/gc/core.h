@@ -109,6 +109,8 @@ struct core {
   struct side_table identities; /* an object's hash */
   struct side_table externals;  /* bytes outside the heap that an object keeps */
   struct side_table samples;    /* of the allocation profile: see debug/profile.h */
+  struct side_table sites;      /* guard=report:N: where an object was allocated; see debug/sites.h */
+  struct move_watch *watches;
   size_t external_bytes;     /* all of them, with or without an object */
   uint64_t external_unowned; /* of these, those without one */
   uint64_t identity_random;  /* where the next hash comes from */

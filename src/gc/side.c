@@ -57,9 +57,11 @@ static void update_table(struct core *core, struct side_table *side, bool minor)
 }
 
 void mdn_side_update(struct core *core, bool minor) {
+  for (struct move_watch *watch = core->watches; watch; watch = watch->next) watch->settled(watch, core, minor);
   update_table(core, &core->identities, minor);
   update_table(core, &core->externals, minor);
   update_table(core, &core->samples, minor);
+  update_table(core, &core->sites, minor);
 }
 
 /* Moving, while it goes over a table. */
@@ -77,7 +79,9 @@ static uintptr_t moved_to(void *context, uintptr_t cell, uint64_t value) {
 
 void mdn_side_move(struct core *core, where_function where) {
   struct move move = {core, where};
+  for (struct move_watch *watch = core->watches; watch; watch = watch->next) watch->moved(watch, core, where);
   if (core->identities.table.count) mdn_address_rewrite(&core->identities.table, moved_to, &move);
   if (core->externals.table.count) mdn_address_rewrite(&core->externals.table, moved_to, &move);
   if (core->samples.table.count) mdn_address_rewrite(&core->samples.table, moved_to, &move);
+  if (core->sites.table.count) mdn_address_rewrite(&core->sites.table, moved_to, &move);
 }

@@ -32,4 +32,13 @@ typedef uintptr_t (*where_function)(const struct core *core, uintptr_t cell);
 /* Rewrites what moves after that: a part of fixing. Needs no memory. */
 void mdn_side_move(struct core *core, where_function where);
 
+/* Who wants to know of every object what becomes of it in a collection; called before the tables change. */
+struct move_watch {
+  struct move_watch *next;
+  /* What is alive is final: see weak_live and weak_now. Some collectors have copied by now. */
+  void (*settled)(struct move_watch *watch, struct core *core, bool minor);
+  /* Live cells of spans that are flagged PAGE_EVACUATE, and were not copied before, go where `where` says. */
+  void (*moved)(struct move_watch *watch, struct core *core, where_function where);
+};
+
 #endif

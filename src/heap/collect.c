@@ -56,6 +56,10 @@ static void measure(midden_heap *heap, const struct collected *collected) {
   figures->minor_collections += collected->minor;
   figures->emergency_collections += collected->cause == CAUSE_EMERGENCY;
   figures->stress_collections += collected->cause == CAUSE_STRESS;
+  if (collected->cause == CAUSE_STRESS) {
+    figures->stress_moved += collected->moved;
+    figures->stress_pinned += collected->pinned;
+  }
   figures->requested_collections += collected->cause == CAUSE_REQUEST;
   figures->total_pause_ns += pause_ns;
   figures->last_pause_ns = pause_ns;

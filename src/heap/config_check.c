@@ -21,6 +21,12 @@ static midden_status check_enumerations(const midden_config *config, midden_erro
     return mdn_error(error, MIDDEN_BAD_ARGUMENT, "verify is %u, which is no midden_verify_mode",
                      (unsigned)config->verify);
   }
+  if ((unsigned)config->guard > MIDDEN_GUARD_REPORT) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "guard is %u, which is no midden_guard", (unsigned)config->guard);
+  }
+  if ((unsigned)config->unrooted > MIDDEN_UNROOTED_ALL) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "unrooted is %u, which is no midden_unrooted", (unsigned)config->unrooted);
+  }
   return MIDDEN_OK;
 }
 
@@ -92,6 +98,20 @@ midden_status mdn_config_check(const midden_config *config, midden_error *error)
   }
   if (config->stress == MIDDEN_STRESS_ALLOC && config->stress_value == 0) {
     return mdn_error(error, MIDDEN_BAD_ARGUMENT, "stress=alloc: the interval must be at least 1");
+  }
+  if (config->stress == MIDDEN_STRESS_RANDOM && config->stress_mean == 0) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "stress=random: the mean distance must be at least 1");
+  }
+  if (config->guard_sites > 0 && config->guard != MIDDEN_GUARD_REPORT) {
+    return mdn_error(error, MIDDEN_CONFLICT,
+                     "guard_sites is %u, and only guard=report says where objects were allocated: choose it or 0",
+                     config->guard_sites);
+  }
+  if (config->unrooted != MIDDEN_UNROOTED_OFF && (!collects || config->stack != MIDDEN_STACK_PRECISE)) {
+    return mdn_error(error, MIDDEN_CONFLICT,
+                     "unrooted looks at collections for what roots have missed on the stack, and %s: choose %s or unrooted=off",
+                     collects ? "stack=conservative takes the stack itself for roots" : "collector=none has no collections",
+                     collects ? "stack=precise" : "another collector");
   }
   if (!memchr(config->log, 0, sizeof config->log)) {
     return mdn_error(error, MIDDEN_BAD_ARGUMENT, "option log: the path has no end");

@@ -54,12 +54,16 @@ struct heap_figures {
   uint64_t collections, emergency_collections, stress_collections, requested_collections;
   uint64_t total_pause_ns, longest_pause_ns, last_pause_ns;
   uint64_t verifications;
+  uint64_t stress_moved, stress_pinned; /* objects, by stress collections */
+  uint64_t unrooted_lost, unrooted_stale;
   uint64_t collector_switches;
   uint64_t pressure_calls, share_refusals;
   double fragmentation;
   struct histogram pauses[2]; /* full, minor */
   unsigned mutators; /* attached, ever */
 };
+
+struct guard;
 
 /* Invariant: `collecting` is true exactly while a collection or a verification runs, and every entry point
  * that could disturb it then answers MISUSE. */
@@ -84,6 +88,7 @@ struct midden_heap {
   struct heap_figures figures;
   struct observer *observers;
   struct slot_names *names;  /* of kinds' slots, by the host: src/debug/names.c; NULL: none */
+  struct guard *guard; /* NULL but under guard=; see debug/guard.h */
   FILE *log;
   struct midden_pool *pools; /* open ones */
   size_t pool_bytes;         /* of their chunks that have memory; in core.external_bytes */

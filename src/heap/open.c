@@ -13,6 +13,9 @@
 /* Address space is asked for at this multiple of the limit, so that fragmentation of the page heap does
  * not use up the range before the limit is reached. */
 #define RESERVE_MULTIPLE 2
+/* guard: pages that are not used again cost address space. */
+#define GUARD_MULTIPLE 16
+#define GUARD_MOST ((size_t)1 << 40)
 #define RESERVE_LEAST ((size_t)32 << 20)
 #define LIMIT_MOST ((size_t)8 << 40)
 
@@ -26,6 +29,7 @@ static midden_status open_space(midden_heap *heap, midden_error *error) {
   }
   size_t least = automatic ? RESERVE_LEAST : limit;
   size_t wanted = size_maximum(limit * RESERVE_MULTIPLE, RESERVE_LEAST);
+  if (config->guard != MIDDEN_GUARD_OFF) wanted = size_maximum(wanted, size_minimum(limit * GUARD_MULTIPLE, GUARD_MOST));
   midden_status status = mdn_space_open(&heap->core.space, &heap->memory, least, wanted, limit, automatic);
   if (status != MIDDEN_OK) {
     return mdn_error(error, status,

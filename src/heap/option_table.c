@@ -186,20 +186,34 @@ static void print_growth(const midden_config *config, char *text, size_t capacit
   }
 }
 
+/* "SEED" or "SEED:MEAN". */
+static bool parse_seed(const char *text, uint64_t *seed, uint64_t *mean) {
+  char number[32];
+  size_t length = strcspn(text, ":");
+  if (length >= sizeof number) return false;
+  memcpy(number, text, length);
+  number[length] = 0;
+  if (!parse_number(number, seed)) return false;
+  return !text[length] || (parse_number(text + length + 1, mean) && *mean > 0);
+}
+
+#define STRESS_MEAN_DEFAULT 64
+
 static bool parse_stress(midden_config *config, const char *text) {
-  uint64_t value = 0;
+  uint64_t value = 0, mean = STRESS_MEAN_DEFAULT;
   midden_stress stress;
   if (strcmp(text, "off") == 0) {
     stress = MIDDEN_STRESS_OFF;
   } else if (strncmp(text, "alloc:", 6) == 0 && parse_number(text + 6, &value) && value > 0) {
     stress = MIDDEN_STRESS_ALLOC;
-  } else if (strncmp(text, "random:", 7) == 0 && parse_number(text + 7, &value)) {
+  } else if (strncmp(text, "random:", 7) == 0 && parse_seed(text + 7, &value, &mean)) {
     stress = MIDDEN_STRESS_RANDOM;
   } else {
     return false;
   }
   config->stress = stress;
   config->stress_value = value;
+  config->stress_mean = mean;
   return true;
 }
 static void print_stress(const midden_config *config, char *text, size_t capacity) {
@@ -207,7 +221,8 @@ static void print_stress(const midden_config *config, char *text, size_t capacit
   if (config->stress == MIDDEN_STRESS_ALLOC) {
     snprintf(text, capacity, "alloc:%llu", value);
   } else if (config->stress == MIDDEN_STRESS_RANDOM) {
-    snprintf(text, capacity, "random:%llu", value);
+    unsigned long long mean = config->stress_mean;
+    snprintf(text, capacity, mean == STRESS_MEAN_DEFAULT ? "random:%llu" : "random:%llu:%llu", value, mean);
   } else {
     snprintf(text, capacity, "off");
   }
@@ -226,6 +241,40 @@ static bool parse_verify(midden_config *config, const char *text) {
 }
 static void print_verify(const midden_config *config, char *text, size_t capacity) {
   snprintf(text, capacity, "%s", print_word(verify_words, (int)config->verify));
+}
+
+static const struct word_value guard_words[] = {
+    {"off", MIDDEN_GUARD_OFF}, {"fault", MIDDEN_GUARD_FAULT}, {"report", MIDDEN_GUARD_REPORT}, {NULL, 0}};
+static bool parse_guard(midden_config *config, const char *text) {
+  int value = MIDDEN_GUARD_REPORT;
+  uint64_t sites = 0;
+  if (strncmp(text, "report:", 7) == 0) {
+    if (!parse_number(text + 7, &sites) || sites == 0 || sites > 1000000) return false;
+  } else if (!parse_word(guard_words, text, &value)) {
+    return false;
+  }
+  config->guard = (midden_guard)value;
+  config->guard_sites = (unsigned)sites;
+  return true;
+}
+static void print_guard(const midden_config *config, char *text, size_t capacity) {
+  if (config->guard_sites > 0) {
+    snprintf(text, capacity, "report:%u", config->guard_sites);
+  } else {
+    snprintf(text, capacity, "%s", print_word(guard_words, (int)config->guard));
+  }
+}
+
+static const struct word_value unrooted_words[] = {
+    {"off", MIDDEN_UNROOTED_OFF}, {"lost", MIDDEN_UNROOTED_LOST}, {"all", MIDDEN_UNROOTED_ALL}, {NULL, 0}};
+static bool parse_unrooted(midden_config *config, const char *text) {
+  int value;
+  if (!parse_word(unrooted_words, text, &value)) return false;
+  config->unrooted = (midden_unrooted)value;
+  return true;
+}
+static void print_unrooted(const midden_config *config, char *text, size_t capacity) {
+  snprintf(text, capacity, "%s", print_word(unrooted_words, (int)config->unrooted));
 }
 
 static const struct word_value yes_words[] = {{"yes", 1}, {"no", 0}, {NULL, 0}};
@@ -336,9 +385,13 @@ const struct option mdn_options[] = {
      print_growth},
     {"dense-span", "1 to 100", "mark-compact: percent; spans at the beginning that are so full are left as they are", parse_dense,
      print_dense},
-    {"stress", "off, alloc:N with N > 0, or random:SEED",
-     "collect at every N-th allocation, or at random ones, 1 in 64 on average", parse_stress, print_stress},
+    {"stress", "off, alloc:N with N > 0, random:SEED or random:SEED:MEAN",
+     "collect at every N-th allocation, or at random ones, 1 in MEAN (64) on average", parse_stress, print_stress},
     {"verify", "off, before, after or both", "walk the whole heap around each collection", parse_verify, print_verify},
+    {"guard", "off, fault, report or report:N", "pages that objects have left fault; report: say what was there, and its allocation",
+     parse_guard, print_guard},
+    {"unrooted", "off, lost or all", "stack=precise: report references on the C stack to objects that are gone, or have moved",
+     parse_unrooted, print_unrooted},
     {"poison", "yes or no", "fill freed cells with a word that names who freed them", parse_poison, print_poison},
     {"finalizers", "run or drop", "what becomes of finalizers that have not run when the heap is closed", parse_finalizers,
      print_finalizers},

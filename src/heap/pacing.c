@@ -11,7 +11,6 @@
 /* Beyond the soft limit a collection comes after at least this part of it, so that the heap goes on working. */
 #define SOFT_LEAST_SHARE 16
 #define SMOOTHING 0.5 /* of the rates, as in MemBalancer */
-#define STRESS_MEAN 64
 #define STRESS_FULL 4 /* generational: one in so many stress collections is full */
 /* The nursery, where the host leaves it to the heap: it should fit the processor's second-level cache. */
 #define NURSERY_LEAST ((size_t)2 << 20)
@@ -175,7 +174,7 @@ bool mdn_stress_due(midden_heap *heap) {
       stress->count = 0;
       return true;
     case MIDDEN_STRESS_RANDOM:
-      return random_next(&stress->random) % STRESS_MEAN == 0;
+      return random_next(&stress->random) % heap->config.stress_mean == 0;
     default:
       return false;
   }

@@ -1,6 +1,7 @@
 /* Statistics: sums over the levels. */
 #include <string.h>
 
+#include "alloc/quarantine.h"
 #include "heap/heap.h"
 
 size_t mdn_heap_committed(const midden_heap *heap) {
@@ -46,6 +47,9 @@ static void read_pages(const midden_heap *heap, midden_statistics *statistics) {
   statistics->reserved_bytes = core->space.reservation_bytes;
   statistics->limit_bytes = heap->config.heap_limit;
   statistics->pages_returned = pages->returned_pages;
+  if (!pages->quarantine) return;
+  statistics->guarded_bytes = pages->quarantine->pages << PAGE_SHIFT;
+  statistics->guard_reused_bytes = pages->quarantine->reused_pages << PAGE_SHIFT;
 }
 
 /* What is no cell, and what is known of single objects. */
@@ -77,6 +81,10 @@ static void read_collections(const midden_heap *heap, midden_statistics *statist
   statistics->last_pause_ns = figures->last_pause_ns;
   statistics->collector_switches = figures->collector_switches;
   statistics->verifications = figures->verifications;
+  statistics->stress_moved = figures->stress_moved;
+  statistics->stress_pinned = figures->stress_pinned;
+  statistics->unrooted_lost = figures->unrooted_lost;
+  statistics->unrooted_stale = figures->unrooted_stale;
 }
 
 /* What collections have found and done. */
@@ -126,6 +134,9 @@ void midden_statistics_read(midden_heap *heap, midden_statistics *result) {
 
 size_t midden_trim(midden_heap *heap) {
   if (heap_enter(heap) != MIDDEN_OK) return 0;
-  mdn_blocks_trim(&heap->core.space, &heap->core.blocks);
-  return mdn_space_return(&heap->core.space, UINT64_MAX, true) << PAGE_SHIFT;
+  struct space *space = &heap->core.space;
+  uint64_t before = space->pages.returned_pages; /* guarded ones have no memory as soon as they are given back */
+  mdn_blocks_trim(space, &heap->core.blocks);
+  mdn_space_return(space, UINT64_MAX, true);
+  return (size_t)(space->pages.returned_pages - before) << PAGE_SHIFT;
 }
