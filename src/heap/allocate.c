@@ -92,8 +92,11 @@ static bool take_or_borrow(struct mutator *mutator, struct central *central, str
 /* The same, and observers see what was taken. */
 static bool take_carefully(struct mutator *mutator, struct central *central, struct run *run, void **cell) {
   midden_heap *heap = mutator->heap;
+  bool watched = heap->caution & CAUTION_WATCHED, holds_one = mutator->face.cursors[central->cursor].limit;
+  /* Observers know when all runs are given back, and would not know of the one that makes room for this. */
+  if (watched && !holds_one && mutator->runs.count == RUNS_HELD_MOST) mdn_heap_flush(heap);
   bool taken = take_or_borrow(mutator, central, run, cell);
-  if (!(heap->caution & CAUTION_WATCHED)) return taken;
+  if (!watched) return taken;
   if (taken) {
     mdn_observers_refilled(heap, mutator, central, run->start, run->cells);
   } else if (*cell) {
