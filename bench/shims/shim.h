@@ -47,10 +47,14 @@ static SHIM_MAYBE_UNUSED double shim_clock(clockid_t clock) {
 static uint64_t shim_pauses[SHIM_PAUSE_BUCKETS];
 static double shim_pause_sum, shim_pause_most;
 
-static SHIM_MAYBE_UNUSED void shim_pause(double milliseconds) {
+static SHIM_MAYBE_UNUSED unsigned shim_pause_bucket(double milliseconds) {
   unsigned bucket = 0;
   for (double bound = 0.002; bucket + 1 < SHIM_PAUSE_BUCKETS && milliseconds >= bound; bound *= 2) bucket++;
-  shim_pauses[bucket]++;
+  return bucket;
+}
+
+static SHIM_MAYBE_UNUSED void shim_pause(double milliseconds) {
+  shim_pauses[shim_pause_bucket(milliseconds)]++;
   shim_pause_sum += milliseconds;
   if (milliseconds > shim_pause_most) shim_pause_most = milliseconds;
 }

@@ -18,13 +18,6 @@ static midden_mutator *shim_mutator;
 static bool shim_probing, shim_defragmenting;
 static size_t shim_live_most;
 
-/* A line for each collection; its pause stands at the end. */
-static void shim_line(void *context, const char *line) {
-  (void)context;
-  const char *pause = strstr(line, ", pause ");
-  if (pause) shim_pause(strtod(pause + strlen(", pause "), NULL));
-}
-
 static void shim_open(const char *options, const void *stack_bottom) {
   midden_config config = MIDDEN_CONFIG_DEFAULT;
   midden_error error;
@@ -32,8 +25,6 @@ static void shim_open(const char *options, const void *stack_bottom) {
   if (shim_probing) options += strlen("probe,");
   shim_defragmenting = strncmp(options, "defragment,", 11) == 0;
   if (shim_defragmenting) options += strlen("defragment,");
-  strcpy(config.log, "stderr");
-  config.report = shim_line;
 #ifdef SHIM_PRECISE
   config.stack = MIDDEN_STACK_PRECISE;
 #endif
@@ -130,7 +121,22 @@ static SHIM_MAYBE_UNUSED size_t shim_committed(void) {
   return statistics.committed_bytes;
 }
 
+/* The heap counts its pauses itself. A bucket of its histogram stands for the middle of it. */
+static void shim_take_pauses(midden_collection which) {
+  midden_pauses pauses;
+  if (midden_pauses_read(shim_heap, which, &pauses) != MIDDEN_OK) return;
+  for (size_t i = 0; i + 1 < MIDDEN_PAUSE_BUCKETS; i++) {
+    uint64_t from = i ? midden_pause_bucket_limit(i - 1) : 0, to = midden_pause_bucket_limit(i);
+    shim_pauses[shim_pause_bucket((double)(from + (to - from) / 2) / 1e6)] += pauses.buckets[i];
+  }
+  shim_pauses[SHIM_PAUSE_BUCKETS - 1] += pauses.buckets[MIDDEN_PAUSE_BUCKETS - 1];
+  shim_pause_sum += (double)pauses.total_ns / 1e6;
+  if ((double)pauses.longest_ns / 1e6 > shim_pause_most) shim_pause_most = (double)pauses.longest_ns / 1e6;
+}
+
 static void shim_report(void) {
+  shim_take_pauses(MIDDEN_MINOR);
+  shim_take_pauses(MIDDEN_FULL);
   midden_statistics statistics;
   midden_statistics_read(shim_heap, &statistics);
   printf("collections=%llu\nminor_collections=%llu\npeak_committed_kib=%zu\n",
