@@ -296,9 +296,9 @@ START_TEST(given_back_twice) {
     midden_word *blocks[12];
     size_t size = midden_good_size(lengths[i]);
     for (size_t k = 0; k < COUNT_OF(blocks); k++) {
-      blocks[k] = midden_block_alloc(here.mutator, lengths[i]);
+      blocks[k] = midden_block_alloc(here.mutator, k % 2 ? size : lengths[i]);
       ck_assert_ptr_nonnull(blocks[k]);
-      memset(blocks[k], 0x11, size);
+      memset(blocks[k], 0x11, midden_block_size(here.mutator, blocks[k]));
     }
     refused(&here, (char *)blocks[3] + 8);
     refused(&here, (char *)blocks[11] + size / 2 + 1);
@@ -306,7 +306,9 @@ START_TEST(given_back_twice) {
     for (size_t k = 0; k < COUNT_OF(blocks); k += 2) {
       if (midden_block_size(here.mutator, blocks[k]) == 0) continue; /* its span has gone */
       refused(&here, blocks[k]);
-      for (size_t w = 1; w < size / sizeof(midden_word); w++) EXPECT(blocks[k][w] == MIDDEN_POISON_BLOCK, "word %zu", w);
+      for (size_t w = 1; w < size / sizeof(midden_word); w++) {
+        EXPECT(freed_word((uintptr_t)&blocks[k][w]) == MIDDEN_POISON_BLOCK, "word %zu", w);
+      }
     }
     for (size_t k = 1; k < COUNT_OF(blocks); k += 2) {
       const unsigned char *bytes = (const unsigned char *)blocks[k];

@@ -178,7 +178,7 @@ START_TEST(releasing) {
   ck_assert_uint_eq(midden_kind_id_of(here.mutator, buffer), midden_buffer_kind(here.heap, NULL).id);
   ck_assert_str_eq(midden_kind_name(here.heap, midden_buffer_kind(here.heap, NULL).id), "buffer");
   ck_assert_int_eq(midden_buffer_release(here.mutator, buffer), MIDDEN_OK);
-  ck_assert_uint_eq(words[10], MIDDEN_POISON_BUFFER);
+  ck_assert_uint_eq(freed_word((uintptr_t)(words + 10)), MIDDEN_POISON_BUFFER);
   ck_assert_uint_eq(world_statistics(&here).buffers + world_statistics(&here).buffer_bytes, 0);
   midden_buffer *other = make_buffer(&here, 1, 800, 2);
   ck_assert_int_eq(midden_buffer_release(here.mutator, buffer_at(&here, 0)), MIDDEN_OK); /* again: not the other's */

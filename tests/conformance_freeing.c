@@ -138,9 +138,8 @@ START_TEST(poison_marks_freed_cells) {
       kept += leaf_is((void *)addresses[i], 64, i);
       continue;
     }
-    uintptr_t word;
-    memcpy(&word, (void *)(addresses[i] + 8), sizeof word);
-    bool old = leaf_is((void *)addresses[i], 64, i);
+    uintptr_t word = freed_word(addresses[i] + 8);
+    bool old = midden_object_at(here.heap, (void *)addresses[i]) && leaf_is((void *)addresses[i], 64, i);
     if (is_poison(word)) poisoned++;
     else if (!old) other++;
   }

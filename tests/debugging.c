@@ -224,10 +224,9 @@ static uintptr_t word_left_behind(world *here, bool moves) {
   for (size_t i = 1; i < COUNT; i += 2) {
     if (moves && here->slots[i] == addresses[i]) continue;
     if (midden_object_at(here->heap, (void *)addresses[i]) != NULL) continue;
-    uintptr_t word;
-    memcpy(&word, (void *)(addresses[i] + 16), sizeof word);
+    uintptr_t word = freed_word(addresses[i] + 16);
     ck_assert_msg(is_poison(word), "a freed cell holds %#zx", (size_t)word);
-    for (size_t at = 0; at < BYTES; at += 8) ck_assert_int_eq(memcmp((char *)addresses[i] + at, &word, 8), 0);
+    for (size_t at = 0; at < BYTES; at += 8) ck_assert_uint_eq(freed_word(addresses[i] + at), word);
     if (found != 0) ck_assert_uint_eq(word, found);
     found = word;
   }

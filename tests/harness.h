@@ -134,6 +134,9 @@ static inline uintptr_t immediate(uintptr_t number) { return number << 3 | 1; }
 /* Overwrites the unused stack below the caller, so that dead words do not keep objects. */
 void stack_wipe(void);
 
+/* A word of memory that was freed: read although AddressSanitizer is told that it is hidden. */
+uintptr_t freed_word(uintptr_t address);
+
 /* True when word is a value of poison=. */
 bool is_poison(uintptr_t word);
 

@@ -29,7 +29,8 @@ static bool same(const midden_config *a, const midden_config *b) {
          a->growth == b->growth && a->growth_factor == b->growth_factor &&
          a->stress == b->stress && a->stress_value == b->stress_value && a->stress_mean == b->stress_mean && a->guard == b->guard &&
          a->guard_sites == b->guard_sites && a->unrooted == b->unrooted && a->verify == b->verify &&
-         a->poison == b->poison && a->census == b->census && a->run_finalizers == b->run_finalizers &&
+         a->poison == b->poison && a->memory_checker == b->memory_checker && a->census == b->census &&
+         a->run_finalizers == b->run_finalizers &&
          strcmp(a->log, b->log) == 0 && strcmp(a->timeline, b->timeline) == 0 && a->profile == b->profile &&
          strcmp(a->profile_file, b->profile_file) == 0;
 }
@@ -71,6 +72,8 @@ START_TEST(each_option) {
   ck_assert(!parsed("generational=yes,generational=no").generational);
   ck_assert_uint_eq(parsed("nursery=3M").nursery, 3 << 20);
   ck_assert(parsed("poison=yes").poison);
+  ck_assert(parsed("").memory_checker);
+  ck_assert(!parsed("memory-checker=no").memory_checker);
   ck_assert(parsed("finalizers=run").run_finalizers);
   ck_assert(!parsed("finalizers=run,finalizers=drop").run_finalizers);
   ck_assert(!parsed("poison=yes,poison=no").poison);
@@ -127,7 +130,7 @@ START_TEST(print_and_parse_round_trip) {
     while (midden_collector_name(collectors) != NULL) collectors++;
     snprintf(text, sizeof text,
              "collector=%s,stack=%s,generational=%s,nursery=%zuK,heap-limit=%zu,heap-initial=%zuK,growth=%s,stress=%s,"
-             "guard=%s,unrooted=%s,verify=%s,poison=%s,finalizers=%s,log=%s,timeline=%s,profile=%s",
+             "guard=%s,unrooted=%s,verify=%s,poison=%s,memory-checker=%s,finalizers=%s,log=%s,timeline=%s,profile=%s",
              midden_collector_name(test_random_below(&random, collectors)), stacks[test_random_below(&random, 2)],
              test_random_below(&random, 2) ? "yes" : "no", 1 + test_random_below(&random, 9000),
              1 + test_random_below(&random, 1u << test_random_below(&random, 31)), 1 + test_random_below(&random, 5000),
@@ -135,7 +138,7 @@ START_TEST(print_and_parse_round_trip) {
              stresses[test_random_below(&random, COUNT_OF(stresses))],
              guards[test_random_below(&random, COUNT_OF(guards))], unrooteds[test_random_below(&random, COUNT_OF(unrooteds))],
              verifies[test_random_below(&random, COUNT_OF(verifies))], test_random_below(&random, 2) ? "yes" : "no",
-             test_random_below(&random, 2) ? "run" : "drop", logs[test_random_below(&random, COUNT_OF(logs))], logs[test_random_below(&random, COUNT_OF(logs))],
+             test_random_below(&random, 2) ? "yes" : "no", test_random_below(&random, 2) ? "run" : "drop", logs[test_random_below(&random, COUNT_OF(logs))], logs[test_random_below(&random, COUNT_OF(logs))],
              profiles[test_random_below(&random, COUNT_OF(profiles))]);
     midden_config first = parsed(text);
     size_t length = midden_config_print(&first, printed, sizeof printed);
@@ -205,7 +208,7 @@ static void check_bad_value(const char *name, const char *accepted) {
   ck_assert_int_eq(midden_config_parse(&config, text, NULL), MIDDEN_BAD_OPTION);
 }
 
-START_TEST(bad_values) { ck_assert_uint_eq(for_each_option(check_bad_value), 20); }
+START_TEST(bad_values) { ck_assert_uint_eq(for_each_option(check_bad_value), 21); }
 END_TEST
 
 START_TEST(bad_names) {

@@ -152,6 +152,10 @@ void world_list_check(world *here, size_t slot, size_t length) {
   EXPECT(cell == NULL, "list goes on past %zu", length);
 }
 
+__attribute__((noinline, no_sanitize("address"))) uintptr_t freed_word(uintptr_t address) {
+  return *(const midden_word *)address;
+}
+
 bool is_poison(uintptr_t word) {
   return word == MIDDEN_POISON_SWEPT || word == MIDDEN_POISON_EVACUATED || word == MIDDEN_POISON_SLID ||
          word == MIDDEN_POISON_LARGE || word == MIDDEN_POISON_BUFFER || word == MIDDEN_POISON_BLOCK;

@@ -114,6 +114,7 @@ typedef struct midden_config {
   unsigned guard_sites;         /* guard=report: note where every N-th object was allocated; 0: none */
   midden_unrooted unrooted;
   bool poison;                  /* fill freed and evacuated cells with a word that names the path */
+  bool memory_checker;          /* under AddressSanitizer or valgrind's memcheck: free cells are hidden from the program */
   bool run_finalizers;          /* when the heap is closed, those that have not run are run; else dropped */
   char log[128];                /* "off", "stderr" or a file's path without comma: a line for each collection */
   midden_references references; /* set by the host in code; not an option of the string */
@@ -134,7 +135,7 @@ typedef struct midden_config {
 #define MIDDEN_CONFIG_DEFAULT                                                                        \
   {                                                                                                  \
     "mark-sweep", MIDDEN_STACK_CONSERVATIVE, 0, 0, 0, false, 0, (size_t)4 << 20, MIDDEN_GROWTH_RATIO, 2.0, 90, \
-        MIDDEN_STRESS_OFF, 0, 64, MIDDEN_VERIFY_OFF, MIDDEN_GUARD_OFF, 0, MIDDEN_UNROOTED_OFF, false, false, "off", \
+        MIDDEN_STRESS_OFF, 0, 64, MIDDEN_VERIFY_OFF, MIDDEN_GUARD_OFF, 0, MIDDEN_UNROOTED_OFF, false, true, false, "off", \
         {1, 0, 0}, 0, NULL, NULL, NULL, NULL, NULL, 0, "", 0, "" \
   }
 

@@ -29,6 +29,7 @@
 #include "midden/graph.h"
 #include "midden/heap.h"
 #include "midden/kind.h"
+#include "midden/map.h"
 #include "midden/objects.h"
 #include "midden/pauses.h"
 #include "midden/pool.h"

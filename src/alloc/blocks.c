@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "alloc/watch.h"
 #include "base/assertion.h"
 #include "midden/allocate.h"
 #include "midden/debug.h"
@@ -23,6 +24,10 @@ void mdn_blocks_open(struct block_store *store, uintptr_t poison) {
     if (i == SIZE_CLASS_LARGE || poison) continue;
     store->hot[i].most = (uint32_t)size_maximum(size_minimum(WAITING_BYTES / midden_class_size[i], WAITING_MOST), WAITING_LEAST);
   }
+}
+
+void mdn_blocks_watch(struct block_store *store) {
+  for (unsigned i = 0; i < SIZE_CLASS_CURSORS; i++) store->hot[i].most = 0;
 }
 
 static struct span *add_span(struct space *space, struct central *central, size_t *fresh_bytes) {
@@ -70,17 +75,31 @@ static void *take_large_block(struct space *space, struct block_store *store, si
   }
   if (!span) return NULL;
   span->used = 1;
+  if (space_is_watched(space)) mdn_watch_cell_taken(space, span->start, size, false);
   store->hot[SIZE_CLASS_LARGE].used++;
   central->used_bytes += span->cell_size;
   *fresh_bytes = span->cell_size;
   return (void *)span->start;
 }
 
+/* A word of a block, which may be hidden, or never have been written. */
+static __attribute__((noinline, no_sanitize("address"))) uintptr_t peek(const struct space *space, const void *word) {
+  enum memory_checker checker = space->pages.checker;
+  if (checker != CHECKER_MEMCHECK) return *(const midden_word *)word;
+  mdn_checker_mute(checker, true);
+  midden_word value = *(const midden_word *)word;
+  mdn_checker_show(checker, &value, sizeof value, true);
+  mdn_checker_mute(checker, false);
+  return value;
+}
+
+void *mdn_blocks_next_free(const struct space *space, const void *block) { return (void *)peek(space, block); }
+
 /* A block of the span: given back before, or never handed out. post: NULL if it is full. */
-static void *take_from_span(struct span *span) {
+static void *take_from_span(const struct space *space, struct span *span) {
   char *block = span->free_blocks;
   if (block) {
-    span->free_blocks = *(void **)(void *)block;
+    span->free_blocks = mdn_blocks_next_free(space, block);
   } else {
     if (span->fresh == span->fresh_end) return NULL;
     block = span->fresh;
@@ -99,14 +118,15 @@ void *mdn_blocks_take_slow(struct space *space, struct block_store *store, size_
     class->waiting = *(void **)block;
     class->count--;
   } else {
-    block = class->current ? take_from_span(class->current) : NULL;
+    block = class->current ? take_from_span(space, class->current) : NULL;
     if (!block) {
       struct span *span = next_span(space, store, size_class, fresh_bytes);
       if (!span) return NULL;
-      block = take_from_span(span);
+      block = take_from_span(space, span);
     }
   }
   class->used++;
+  if (space_is_watched(space)) mdn_watch_cell_taken(space, (uintptr_t)block, size, false);
   return block;
 }
 
@@ -142,7 +162,9 @@ static size_t settle_span(struct space *space, struct block_store *store, struct
 static size_t give_to_span(struct space *space, struct block_store *store, void *block) {
   struct span *span = space_span_of(space, (uintptr_t)block);
   CHECK(span->used > 0);
+  if (space_is_watched(space)) mdn_checker_show(space->pages.checker, block, sizeof(void *), true);
   *(void **)block = span->free_blocks;
+  if (space_is_watched(space)) mdn_watch_cell_given(space, (uintptr_t)block);
   span->free_blocks = block;
   uint32_t used = --span->used;
   if (used > span->offer_at || span == store->hot[span->size_class].current) return 0;
@@ -151,9 +173,9 @@ static size_t give_to_span(struct space *space, struct block_store *store, void 
 }
 
 /* Whether a block is among the free ones of its span. */
-static bool is_free(const struct span *span, const void *block) {
+static bool is_free(const struct space *space, const struct span *span, const void *block) {
   const void *at = span->free_blocks;
-  while (at && at != block) at = *(void *const *)at;
+  while (at && at != block) at = mdn_blocks_next_free(space, at);
   return at != NULL;
 }
 
@@ -162,13 +184,15 @@ bool mdn_blocks_in_use(const struct space *space, const struct block_store *stor
   if (span_is_large(span)) return (uintptr_t)block == span->start;
   size_t offset = (uintptr_t)block - span->start;
   if (offset % span->cell_size != 0 || (const char *)block >= span->fresh) return false;
+  if (space_is_watched(space)) return !is_free(space, span, block); /* nothing is quick there */
   /* The word behind the link says whether it is worth while to look. */
-  return !store->poison || ((const uintptr_t *)block)[1] != store->poison || !is_free(span, block);
+  return !store->poison || peek(space, (const uintptr_t *)block + 1) != store->poison || !is_free(space, span, block);
 }
 
-static void poison_block(void *block, size_t bytes, uintptr_t poison) {
+static void poison_block(const struct space *space, void *block, size_t bytes, uintptr_t poison) {
   uintptr_t *words = block;
-  if (words[1] == MIDDEN_POISON_BUFFER) return; /* a buffer's: it is filled already, with what says so */
+  if (space_is_watched(space)) mdn_watch_cell_extended(space, (uintptr_t)block);
+  if (peek(space, words + 1) == MIDDEN_POISON_BUFFER) return; /* a buffer's: it is filled already, with what says so */
   for (size_t i = 1; i < bytes / sizeof *words; i++) words[i] = poison;
 }
 
@@ -191,7 +215,7 @@ static size_t flush_waiting(struct space *space, struct block_store *store, stru
 size_t mdn_blocks_give_slow(struct space *space, struct block_store *store, unsigned size_class, void *block) {
   struct block_class *class = &store->hot[size_class];
   if (class->most == 0 && !mdn_blocks_in_use(space, store, block)) return BLOCKS_REFUSED;
-  if (store->poison) poison_block(block, mdn_blocks_size(space, block), store->poison);
+  if (store->poison) poison_block(space, block, mdn_blocks_size(space, block), store->poison);
   if (size_class == SIZE_CLASS_LARGE) {
     struct span *span = space_span_of(space, (uintptr_t)block);
     store->classes[size_class].used_bytes -= span->cell_size;
@@ -199,7 +223,7 @@ size_t mdn_blocks_give_slow(struct space *space, struct block_store *store, unsi
     return release_span(space, &store->classes[size_class], span);
   }
   if (class->waiting == block) return BLOCKS_REFUSED;
-  if (store->poison) {
+  if (class->most == 0) { /* nothing waits */
     class->used--;
     return give_to_span(space, store, block);
   }

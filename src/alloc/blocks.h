@@ -31,6 +31,8 @@ struct block_store {
 };
 
 void mdn_blocks_open(struct block_store *store, uintptr_t poison);
+/* For a watched space: no blocks wait, so that all of them come by the functions below. pre: none was taken. */
+void mdn_blocks_watch(struct block_store *store);
 
 /* What the quick paths below leave to these. */
 void *mdn_blocks_take_slow(struct space *space, struct block_store *store, size_t size, size_t *fresh_bytes);
@@ -50,6 +52,9 @@ static inline void *blocks_take(struct space *space, struct block_store *store, 
   class->used++;
   return block;
 }
+
+/* The next of the free blocks of a span, which are linked through them. */
+void *mdn_blocks_next_free(const struct space *space, const void *block);
 
 /* The size of a block. post: 0 if `block` is not in a page of blocks. */
 size_t mdn_blocks_size(const struct space *space, const void *block);

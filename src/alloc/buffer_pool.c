@@ -21,6 +21,12 @@ bool mdn_pool_open(midden_pool *pool) {
 
 void mdn_pool_close(midden_pool *pool) {
   pool->signature = 0;
+  if (pool->checker != CHECKER_NONE) {
+    for (size_t i = 0; i < pool->chunks; i++) {
+      if (pool->records[i].chunks > 0) mdn_checker_give(pool->checker, pool->base + i * pool->chunk_bytes, pool->chunk_bytes);
+    }
+    mdn_checker_show(pool->checker, pool->base, pool->chunks * pool->chunk_bytes, true);
+  }
   mdn_os_condition_close(&pool->left);
   mdn_os_lock_close(&pool->lock);
 }
@@ -45,6 +51,9 @@ static bool take_chunks(midden_pool *pool, size_t chunks, size_t size, const cha
   if (first == pool->chunks) return false;
   midden_pool_statistics *figures = &pool->figures;
   bitmap_set_range(pool->used, first, first + chunks);
+  if (pool->checker != CHECKER_NONE) {
+    mdn_checker_take(pool->checker, pool->base + first * pool->chunk_bytes, size, false);
+  }
   *lease = (midden_lease){pool->base + first * pool->chunk_bytes, size, ++pool->next_number};
   pool->records[first] = (struct pool_record){site, lease->number, (uint32_t)chunks, false, false};
   figures->leases++;
@@ -65,8 +74,12 @@ static struct pool_record *record_of(midden_pool *pool, const midden_lease *leas
 static void give_chunks(midden_pool *pool, struct pool_record *record) {
   size_t first = (size_t)(record - pool->records), bytes = record->chunks * pool->chunk_bytes;
   if (pool->poison) {
+    if (pool->checker != CHECKER_NONE) mdn_checker_extend(pool->checker, pool->base + first * pool->chunk_bytes, bytes);
     midden_word *words = (midden_word *)(void *)(pool->base + first * pool->chunk_bytes);
     for (size_t i = 0; i < bytes / sizeof *words; i++) words[i] = MIDDEN_POISON_BUFFER;
+  }
+  if (pool->checker != CHECKER_NONE) {
+    mdn_checker_give(pool->checker, pool->base + first * pool->chunk_bytes, bytes);
   }
   bitmap_clear_range(pool->used, first, first + record->chunks);
   record->chunks = 0;
@@ -204,6 +217,9 @@ midden_status midden_pool_statistics_read(midden_pool *pool, midden_pool_statist
 
 void mdn_pool_extend(midden_pool *pool, size_t chunks) {
   mdn_os_lock_enter(&pool->lock);
+  if (pool->checker != CHECKER_NONE) {
+    mdn_checker_hide(pool->checker, pool->base + pool->chunks * pool->chunk_bytes, chunks * pool->chunk_bytes);
+  }
   pool->chunks += chunks;
   CHECK(pool->chunks <= pool->total_chunks);
   serve(pool);

@@ -8,6 +8,7 @@
 #ifndef MIDDEN_ALLOC_BUFFER_POOL_H
 #define MIDDEN_ALLOC_BUFFER_POOL_H
 
+#include "base/memory_checker.h"
 #include "base/os_threads.h"
 #include "midden/pool.h"
 
@@ -46,6 +47,7 @@ struct midden_pool {
   char *base;
   size_t chunk_bytes, total_chunks;
   bool poison, report_collected;
+  enum memory_checker checker; /* that free chunks are hidden through */
   char name[POOL_NAME_BYTES];
   /* Under the lock. */
   size_t chunks;  /* that have memory: the first ones */

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "alloc/watch.h"
 #include "base/assertion.h"
 
 static void append(struct central *central, struct span *span) {
@@ -114,6 +115,7 @@ struct span *mdn_central_take_large(struct space *space, struct central *central
   space_touch(space, span);
   central_count_allocated(space, central, 1);
   central_count_used(space, central, 1, span->cell_size);
+  if (space_is_watched(space)) mdn_checker_show(space->pages.checker, (void *)span->start, span->cell_size, true);
   if (central->zero && span->zero_from > 0) memset((void *)span->start, 0, span->cell_size);
   span->zero_from = (uint32_t)span_words(span) * 64;
   return span;
@@ -175,6 +177,7 @@ bool mdn_span_take(struct space *space, struct span *span, size_t most, bool zer
   struct central *central = span->central;
   central_count_allocated(space, central, cells);
   central_count_used(space, central, cells, to - from);
+  if (space_is_watched(space)) mdn_checker_show(space->pages.checker, (char *)span->start + from, to - from, true);
   zero_run(span, from, to, zero);
   *run = (struct run){(char *)span->start + from, (char *)span->start + to, cells, false};
   return true;

@@ -49,7 +49,11 @@ static bool make_usable(struct page_heap *heap, size_t end) {
 
 /* Gives one run of dirty free pages back to the system. */
 static void clean(struct page_heap *heap, size_t first, size_t end) {
-  heap->memory->decommit(heap->memory->context, page_address(heap, first), (end - first) << PAGE_SHIFT);
+  void *address = page_address(heap, first);
+  size_t bytes = (end - first) << PAGE_SHIFT;
+  if (heap->checker != CHECKER_NONE) mdn_checker_show(heap->checker, address, bytes, true); /* it may be filled by hand */
+  heap->memory->decommit(heap->memory->context, address, bytes);
+  if (heap->checker != CHECKER_NONE) mdn_checker_hide(heap->checker, address, bytes);
   bitmap_clear_range(heap->dirty, first, end);
   heap->dirty_pages -= end - first;
   heap->returned_pages += end - first;

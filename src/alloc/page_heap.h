@@ -11,12 +11,14 @@
 #define MIDDEN_ALLOC_PAGE_HEAP_H
 
 #include "alloc/page_summary.h"
+#include "base/memory_checker.h"
 #include "midden/config.h"
 
 struct quarantine;
 
 struct page_heap {
   const midden_memory *memory;
+  enum memory_checker checker; /* that free memory is hidden through: see watch.h */
   uintptr_t base;
   size_t pages;                /* in the range */
   struct page_summary summary; /* free pages below the frontier */

@@ -5,6 +5,7 @@
 
 #include "alloc/central.h"
 #include "alloc/quarantine.h"
+#include "alloc/watch.h"
 #include "base/assertion.h"
 
 /* Where each table starts in the reservation, for a range of `pages` pages. */
@@ -106,6 +107,7 @@ midden_status mdn_space_open(struct space *space, const midden_memory *memory, s
 
 void mdn_space_close(struct space *space) {
   if (space->reservation) {
+    mdn_watch_end(space);
     space->memory->release(space->memory->context, space->reservation, space->reservation_bytes);
   }
   memset(space, 0, sizeof *space);
@@ -156,6 +158,7 @@ struct span *mdn_space_take_span(struct space *space, uint16_t kind, unsigned si
   uint64_t entry = (uint64_t)(span - space->spans) << 32 | (uint64_t)size_class << 16 | kind | map_flags |
                    (large ? PAGE_LARGE : 0);
   for (size_t page = first; page < first + pages; page++) space->page_map[page] = entry;
+  if (space_is_watched(space)) mdn_watch_span_taken(space, span);
   return span;
 }
 
@@ -168,6 +171,7 @@ static void tell_of_blocks(const struct quarantine *quarantine, const struct spa
 
 void mdn_space_give_span(struct space *space, struct span *span) {
   CHECK(span->state == SPAN_IN_USE && span->pinned == 0);
+  if (space_is_watched(space)) mdn_watch_span_given(space, span);
   for (size_t page = 0; page < span->page_count; page++) space->page_map[span->first_page + page] = PAGE_FREE;
   if (space->pages.quarantine) tell_of_blocks(space->pages.quarantine, span);
   mdn_page_heap_give(&space->pages, span->first_page, span->page_count, space->now);

@@ -45,6 +45,7 @@ struct space {
   uint64_t *pinned_groups;   /* bit: pins were set in this group, so its pin bits are backed */
   size_t pinned_group_count;
   uint64_t *held;            /* bit: page is in quarantine */
+  uint64_t *told_bits;       /* by granule: cells that memcheck knows of; NULL unless it watches: see watch.h */
   struct page_heap pages;
   struct span *touched;      /* spans that cells were taken from since the last collection: all that is young */
   uint64_t now;              /* the clock at the last collection or opening, for the delayed return */

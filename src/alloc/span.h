@@ -37,6 +37,7 @@ struct span {
   uint8_t state;
   bool available, touched;      /* in these lists */
   bool stays;                   /* compaction leaves it as it is; set by the plan */
+  bool held;                    /* something in it was pinned in the last collection that swept it */
   uint32_t live;            /* cells marked, set when a collection ends or plans */
   const uint64_t *pattern;  /* cell starts; NULL for a large object */
   struct central *central;

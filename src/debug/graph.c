@@ -224,11 +224,13 @@ static __attribute__((noinline)) void call_with_graph(void *context, const midde
   }
   struct graph graph;
   heap->collecting = true;
+  mdn_heap_open_cells(heap);
   call->status = mdn_graph_open(&graph, heap, &collection, call->error);
   if (call->status == MIDDEN_OK) {
     call->status = call->function(&graph, call->context, call->error);
     mdn_graph_close(&graph);
   }
+  mdn_heap_close_cells(heap);
   heap->collecting = false;
 }
 

@@ -161,9 +161,9 @@ static size_t check_list(struct walk *walk, struct central *central) {
 
 /* ---- blocks ---- */
 
-static size_t free_blocks(const struct span *span) {
+static size_t free_blocks(const struct space *space, const struct span *span) {
   size_t count = (size_t)(span->fresh_end - span->fresh) / span->cell_size;
-  for (const void *block = span->free_blocks; block; count++) block = *(void *const *)block;
+  for (const void *block = span->free_blocks; block; count++) block = mdn_blocks_next_free(space, block);
   return count;
 }
 
@@ -175,8 +175,9 @@ static size_t check_block_list(struct walk *walk, size_t index) {
            (size_t)span->start);
     check_page_map(walk, span);
     if (!span_is_large(span)) {
-      EXPECT(walk, span->used + free_blocks(span) == span->cells, "of %u blocks at %#zx %u are used and %zu free",
-             span->cells, (size_t)span->start, span->used, free_blocks(span));
+      size_t free = free_blocks(&walk->core->space, span);
+      EXPECT(walk, span->used + free == span->cells, "of %u blocks at %#zx %u are used and %zu free", span->cells,
+             (size_t)span->start, span->used, free);
     }
     pages += span->page_count;
     used += span->used;
@@ -314,7 +315,9 @@ static __attribute__((noinline)) void verify_with_registers(void *context, const
   midden_heap *heap = verification->heap;
   struct collection collection = {&heap->core, __builtin_frame_address(0), registers, count, false};
   heap->collecting = true;
+  mdn_heap_open_cells(heap);
   verification->status = walk_and_describe(heap, &collection, verification->error);
+  mdn_heap_close_cells(heap);
   heap->collecting = false;
 }
 

@@ -51,7 +51,21 @@ void mdn_tracer_pin_reference(struct tracer *tracer, uintptr_t word) {
   if (cell) mdn_tracer_pin_cell(tracer, cell);
 }
 
+/* For memcheck: a word of a stack may never have been written. What is computed from it, marks and so the addresses
+ * that compaction assigns, must not count as unwritten too; the word itself stays what it is. */
+static __attribute__((noinline)) void pin_copies(struct tracer *tracer, const midden_word *first, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    midden_word word = first[i];
+    mdn_checker_show(CHECKER_MEMCHECK, &word, sizeof word, true);
+    mdn_tracer_pin_word(tracer, word);
+  }
+}
+
 __attribute__((no_sanitize("address"))) void mdn_tracer_pin_words(struct tracer *tracer, const midden_word *first,
                                                                   size_t count) {
+  if (__builtin_expect(tracer->core->space.pages.checker == CHECKER_MEMCHECK, 0)) {
+    pin_copies(tracer, first, count);
+    return;
+  }
   for (size_t i = 0; i < count; i++) mdn_tracer_pin_word(tracer, first[i]);
 }

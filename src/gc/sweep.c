@@ -31,6 +31,7 @@ static void poison_span(struct core *core, struct span *span, uintptr_t word) {
 }
 
 static void clear_pins(struct space *space, struct span *span) {
+  span->held = span->pinned > 0;
   if (span->pinned == 0) return;
   memset(span_bits(space, span, space->pin_bits), 0, span_words(span) * sizeof(uint64_t));
   span->pinned = 0;

@@ -1,6 +1,7 @@
 /* The slow path of allocation: stress, pacing, refill, emergency. */
 #include <string.h>
 
+#include "alloc/watch.h"
 #include "base/assertion.h"
 #include "base/probes.h"
 #include "gc/remembered.h"
@@ -34,9 +35,9 @@ void mdn_collect_if_due(midden_heap *heap, size_t size) {
 #define RUN_BYTES ((uint64_t)16 << 10)
 
 static inline size_t most_cells(const struct mutator *mutator, const struct central *central) {
-  /* Under stress a run is one cell, so that every allocation comes through here. */
-  bool stress = mutator->heap->config.stress != MIDDEN_STRESS_OFF;
-  size_t most = stress ? 1 : (RUN_BYTES * mdn_class_reciprocal[central->size_class]) >> 32;
+  /* Under stress, and where memory is watched, a run is one cell, so that every allocation comes through here. */
+  bool single = mutator->heap->config.stress != MIDDEN_STRESS_OFF || space_is_watched(&mutator->core->space);
+  size_t most = single ? 1 : (RUN_BYTES * mdn_class_reciprocal[central->size_class]) >> 32;
   return size_maximum(most, 1);
 }
 
@@ -191,13 +192,20 @@ void midden_written_slow(midden_mutator *face, const void *object, const void *f
 }
 
 /* An object of `size` bytes, by the way that its size and kind ask for. */
-static void *mdn_allocate(struct mutator *mutator, const struct kind *kind, size_t size) {
+static void *allocate_cell(struct mutator *mutator, const struct kind *kind, size_t size) {
   if (kind->fixed_size) {
     if (kind->first_class == SIZE_CLASS_LARGE) return mdn_allocate_large(mutator, kind->centrals, kind->size);
     return mdn_allocate_small(mutator, kind->centrals);
   }
   if (size > SIZE_CLASS_LARGEST) return mdn_allocate_large(mutator, kind_central(kind, SIZE_CLASS_LARGE), size);
   return mdn_allocate_small(mutator, kind_central(kind, mdn_class_of_aligned(size, kind->alignment)));
+}
+
+static void *mdn_allocate(struct mutator *mutator, const struct kind *kind, size_t size) {
+  void *cell = allocate_cell(mutator, kind, size);
+  const struct space *space = &mutator->core->space;
+  if (space_is_watched(space) && cell) mdn_watch_cell_taken(space, (uintptr_t)cell, size, !(kind->flags & MIDDEN_KIND_UNZEROED));
+  return cell;
 }
 
 /* The same for a kind with a finalizer, which is registered. */

@@ -1,6 +1,7 @@
 /* Raw blocks: the public calls, over src/alloc/blocks. */
 #include <string.h>
 
+#include "alloc/watch.h"
 #include "heap/heap.h"
 #include "midden/block.h"
 
@@ -44,16 +45,24 @@ midden_status midden_block_free(midden_mutator *face, void *block) {
 }
 
 size_t midden_block_size(const midden_mutator *face, const void *block) {
-  return block_enter(face) ? mdn_blocks_size(&mutator_of(face)->core->space, block) : 0;
+  if (!block_enter(face)) return 0;
+  const struct space *space = &mutator_of(face)->core->space;
+  size_t size = mdn_blocks_size(space, block);
+  if (size > 0 && space_is_watched(space)) mdn_watch_cell_extended(space, (uintptr_t)block);
+  return size;
 }
 
 void *midden_block_realloc(midden_mutator *face, void *block, size_t size) {
   if (!block) return midden_block_alloc(face, size);
-  size_t old = midden_block_size(face, block);
-  if (old == 0) return refuse(face, block_enter(face) ? MIDDEN_BAD_ARGUMENT : MIDDEN_MISUSE);
+  if (!block_enter(face)) return refuse(face, MIDDEN_MISUSE);
   const struct core *core = mutator_of(face)->core;
+  size_t old = mdn_blocks_size(&core->space, block);
+  if (old == 0) return refuse(face, MIDDEN_BAD_ARGUMENT);
   if (!mdn_blocks_in_use(&core->space, &core->blocks, block)) return refuse(face, MIDDEN_MISUSE);
-  if (midden_good_size(size) == old) return block;
+  if (midden_good_size(size) == old) {
+    if (space_is_watched(&core->space)) mdn_watch_cell_resized(&core->space, (uintptr_t)block, size);
+    return block;
+  }
   midden_status before = mutator_of(face)->last_status;
   void *moved = midden_block_alloc(face, size);
   if (!moved && size <= old) {
@@ -61,6 +70,7 @@ void *midden_block_realloc(midden_mutator *face, void *block, size_t size) {
     return block;
   }
   if (!moved) return NULL;
+  if (space_is_watched(&core->space)) mdn_watch_cell_extended(&core->space, (uintptr_t)block);
   memcpy(moved, block, size_minimum(size, old));
   midden_block_free(face, block);
   return moved;

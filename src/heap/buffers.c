@@ -1,5 +1,6 @@
 /* Byte buffers: objects that own a block, or a lease of a pool. */
 #include "alloc/buffer_pool.h"
+#include "alloc/watch.h"
 #include "base/error.h"
 #include "heap/heap.h"
 #include "midden/buffer.h"
@@ -16,6 +17,7 @@ static void give_block_of(midden_heap *heap, const midden_buffer *buffer) {
   midden_word *words = buffer->bytes.address;
   size_t bytes = mdn_blocks_size(&heap->core.space, words);
   if (bytes == 0) return; /* the host has overwritten the object */
+  if (space_is_watched(&heap->core.space)) mdn_watch_cell_extended(&heap->core.space, (uintptr_t)words);
   for (size_t i = 0; heap->core.poison && i < bytes / sizeof *words; i++) words[i] = MIDDEN_POISON_BUFFER;
   heap->buffers--;
   heap->buffer_bytes -= bytes;

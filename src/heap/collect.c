@@ -137,6 +137,7 @@ static __attribute__((noinline)) void collect_with_registers(void *context, cons
   heap->collecting = true;
   if (heap->caution & CAUTION_WATCHED) mdn_observers_flushing(heap);
   mdn_core_flush(core);
+  mdn_heap_open_cells(heap);
   struct collected collected = {.collection = &collection,
                                 .collector = attempt->collector->name,
                                 .cause = attempt->cause,
@@ -150,6 +151,7 @@ static __attribute__((noinline)) void collect_with_registers(void *context, cons
   } else { /* what is broken must not be moved about */
     heap->pacing.allocated = 0;
   }
+  mdn_heap_close_cells(heap);
   heap->collecting = false;
 }
 

@@ -113,6 +113,12 @@ static inline midden_status mutator_enter(const midden_mutator *face) {
 /* Gives the unused rests of runs back, outside a collection. */
 void mdn_heap_flush(midden_heap *heap);
 
+/* Where AddressSanitizer or memcheck watches: opens the cells of objects to the library, which is going to walk them, and
+ * closes them again to all but what the program may use. In between, memcheck reports nothing of this thread. Elsewhere
+ * they do nothing. Not nested. pre: runs are flushed. */
+void mdn_heap_open_cells(midden_heap *heap);
+void mdn_heap_close_cells(midden_heap *heap);
+
 /* Collects. May be called from anywhere that heap_enter allows. */
 midden_status mdn_heap_collect(midden_heap *heap, enum cause cause, bool minor);
 

@@ -1,4 +1,5 @@
 /* Defining kinds, and asking about objects. */
+#include "alloc/watch.h"
 #include "base/assertion.h"
 #include "base/error.h"
 #include "heap/heap.h"
@@ -54,6 +55,7 @@ void *midden_object_at(midden_heap *heap, const void *address) {
 
 size_t midden_size_of(const midden_heap *heap, const void *object) {
   const struct core *core = &heap->core;
+  if (space_is_watched(&core->space) && !heap->collecting) mdn_watch_cell_extended(&core->space, (uintptr_t)object);
   return core_cell_size(core, space_page_entry(&core->space, (uintptr_t)object));
 }
 

@@ -1,6 +1,7 @@
 /* Opening and closing heaps; the one place that joins the layers, src/debug included. */
 #include <string.h>
 
+#include "alloc/watch.h"
 #include "base/error.h"
 #include "base/os.h"
 #include "base/os_limits.h"
@@ -39,6 +40,8 @@ static midden_status open_space(midden_heap *heap, midden_error *error) {
   }
   config->heap_limit = heap->core.space.pages.limit_pages << PAGE_SHIFT;
   heap->core.space.now = mdn_os_clock();
+  if (config->memory_checker) mdn_watch_begin(&heap->core.space);
+  if (space_is_watched(&heap->core.space)) mdn_blocks_watch(&heap->core.blocks);
   return MIDDEN_OK;
 }
 
@@ -129,7 +132,9 @@ midden_status midden_heap_close(midden_heap *heap) {
   if (heap->config.run_finalizers) mdn_finalizers_run_all(heap);
   mdn_heap_flush(heap);
   heap->collecting = true; /* on_free must not use the heap */
+  mdn_heap_open_cells(heap);
   mdn_free_all(&heap->core);
+  mdn_heap_close_cells(heap);
   heap->collecting = false;
   mdn_pools_close(heap);
   while (heap->core.mutators) midden_detach(&heap->core.mutators->face);

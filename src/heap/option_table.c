@@ -294,6 +294,13 @@ static void print_poison(const midden_config *config, char *text, size_t capacit
   snprintf(text, capacity, "%s", print_word(yes_words, config->poison));
 }
 
+static bool parse_memory_checker(midden_config *config, const char *text) {
+  return parse_either(yes_words, text, &config->memory_checker);
+}
+static void print_memory_checker(const midden_config *config, char *text, size_t capacity) {
+  snprintf(text, capacity, "%s", print_word(yes_words, config->memory_checker));
+}
+
 static bool parse_finalizers(midden_config *config, const char *text) {
   return parse_either(finalizers_words, text, &config->run_finalizers);
 }
@@ -393,6 +400,8 @@ const struct option mdn_options[] = {
     {"unrooted", "off, lost or all", "stack=precise: report references on the C stack to objects that are gone, or have moved",
      parse_unrooted, print_unrooted},
     {"poison", "yes or no", "fill freed cells with a word that names who freed them", parse_poison, print_poison},
+    {"memory-checker", "yes or no", "under AddressSanitizer or valgrind, free cells are hidden from the program",
+     parse_memory_checker, print_memory_checker},
     {"finalizers", "run or drop", "what becomes of finalizers that have not run when the heap is closed", parse_finalizers,
      print_finalizers},
     {"log", "off, stderr or a file's path of at most 127 bytes", "one line for each collection", parse_log, print_log},

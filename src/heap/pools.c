@@ -56,6 +56,7 @@ static void set_options(midden_heap *heap, midden_pool *pool, const midden_pool_
   pool->chunk_bytes = plan->chunk_bytes;
   pool->total_chunks = plan->total_bytes / plan->chunk_bytes;
   pool->poison = heap->config.poison;
+  pool->checker = heap->core.space.pages.checker;
   pool->report_collected = options->report_collected;
   const char *name = options->name ? options->name : "buffers";
   memcpy(pool->name, name, strnlen(name, POOL_NAME_BYTES - 1)); /* the rest is zero */

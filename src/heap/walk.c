@@ -22,11 +22,13 @@ midden_status midden_each(midden_heap *heap, midden_object_function function, vo
   struct object_walk walk = {function, context, false};
   mdn_heap_flush(heap); /* bits are exact, and an allocation meanwhile comes to where it is refused */
   heap->in_callback = true;
+  mdn_heap_open_cells(heap);
   for (struct central *central = core->active; central && !walk.stopped; central = central->next_active) {
     for (struct span *span = central->first; span && !walk.stopped; span = span->next) {
       span_each(&core->space, span, core->space.alloc_bits, walk_cell, &walk);
     }
   }
+  mdn_heap_close_cells(heap);
   heap->in_callback = false;
   return MIDDEN_OK;
 }
