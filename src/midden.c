@@ -63,6 +63,7 @@
 #include "heap/observer.c"
 #include "heap/open.c"
 #include "heap/option_table.c"
+#include "heap/option_values.c"
 #include "heap/options.c"
 #include "heap/pacing.c"
 #include "heap/pins_api.c"

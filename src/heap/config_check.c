@@ -47,14 +47,7 @@ static midden_status check_references(const midden_references *references, uint6
   return MIDDEN_OK;
 }
 
-midden_status mdn_config_check(const midden_config *config, midden_error *error) {
-  const struct collector *collector = mdn_collector_named(config->collector);
-  if (!collector) {
-    char accepted[160];
-    mdn_collector_list(accepted, sizeof accepted);
-    return mdn_error(error, MIDDEN_BAD_OPTION, "collector \"%.23s\" is not in this build; there are %s",
-                     config->collector, accepted);
-  }
+static midden_status check_ranges(const midden_config *config, midden_error *error) {
   if (config->heap_limit && config->heap_limit < 8 * PAGE_BYTES) {
     return mdn_error(error, MIDDEN_BAD_ARGUMENT, "heap-limit is %zu bytes; it must be at least 64K", config->heap_limit);
   }
@@ -67,9 +60,38 @@ midden_status mdn_config_check(const midden_config *config, midden_error *error)
   if (config->collect_share > 99) {
     return mdn_error(error, MIDDEN_BAD_ARGUMENT, "collect-share is %u percent; it must be at most 99", config->collect_share);
   }
-  midden_status status = check_enumerations(config, error);
-  if (status != MIDDEN_OK) return status;
-  bool collects = collector->capabilities & COLLECTOR_COLLECTS;
+  if (config->stress == MIDDEN_STRESS_ALLOC && config->stress_value == 0) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "stress=alloc: the interval must be at least 1");
+  }
+  if (config->stress == MIDDEN_STRESS_RANDOM && config->stress_mean == 0) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "stress=random: the mean distance must be at least 1");
+  }
+  if (config->guard_sites > 0 && config->guard != MIDDEN_GUARD_REPORT) {
+    return mdn_error(error, MIDDEN_CONFLICT,
+                     "guard_sites is %u, and only guard=report says where objects were allocated: choose it or 0",
+                     config->guard_sites);
+  }
+  return MIDDEN_OK;
+}
+
+static midden_status check_growth(const midden_config *config, midden_error *error) {
+  if (config->growth == MIDDEN_GROWTH_RATIO && !(config->growth_factor > 1)) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "growth=ratio: the factor is %g; it must be more than 1",
+                     config->growth_factor);
+  }
+  if (config->growth == MIDDEN_GROWTH_BALANCE && !(config->growth_factor > 0)) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "growth=balance: the constant is %g; it must be more than 0",
+                     config->growth_factor);
+  }
+  if (config->growth == MIDDEN_GROWTH_FIXED && config->heap_limit == 0) {
+    return mdn_error(error, MIDDEN_CONFLICT,
+                     "growth=fixed collects when heap-limit is full, and heap-limit is auto: give it a size");
+  }
+  return MIDDEN_OK;
+}
+
+/* What only a collector that collects can do. */
+static midden_status check_collector_needs(const midden_config *config, bool collects, midden_error *error) {
   if (!collects && config->stress != MIDDEN_STRESS_OFF) {
     return mdn_error(error, MIDDEN_CONFLICT,
                      "stress collects, and collector=none never does: choose another collector or stress=off");
@@ -84,35 +106,16 @@ midden_status mdn_config_check(const midden_config *config, midden_error *error)
                      "generational=yes makes minor collections, and collector=none makes none: choose another collector "
                      "or generational=no");
   }
-  if (config->growth == MIDDEN_GROWTH_RATIO && !(config->growth_factor > 1)) {
-    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "growth=ratio: the factor is %g; it must be more than 1",
-                     config->growth_factor);
-  }
-  if (config->growth == MIDDEN_GROWTH_BALANCE && !(config->growth_factor > 0)) {
-    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "growth=balance: the constant is %g; it must be more than 0",
-                     config->growth_factor);
-  }
-  if (config->growth == MIDDEN_GROWTH_FIXED && config->heap_limit == 0) {
-    return mdn_error(error, MIDDEN_CONFLICT,
-                     "growth=fixed collects when heap-limit is full, and heap-limit is auto: give it a size");
-  }
-  if (config->stress == MIDDEN_STRESS_ALLOC && config->stress_value == 0) {
-    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "stress=alloc: the interval must be at least 1");
-  }
-  if (config->stress == MIDDEN_STRESS_RANDOM && config->stress_mean == 0) {
-    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "stress=random: the mean distance must be at least 1");
-  }
-  if (config->guard_sites > 0 && config->guard != MIDDEN_GUARD_REPORT) {
-    return mdn_error(error, MIDDEN_CONFLICT,
-                     "guard_sites is %u, and only guard=report says where objects were allocated: choose it or 0",
-                     config->guard_sites);
-  }
   if (config->unrooted != MIDDEN_UNROOTED_OFF && (!collects || config->stack != MIDDEN_STACK_PRECISE)) {
     return mdn_error(error, MIDDEN_CONFLICT,
                      "unrooted looks at collections for what roots have missed on the stack, and %s: choose %s or unrooted=off",
                      collects ? "stack=conservative takes the stack itself for roots" : "collector=none has no collections",
                      collects ? "stack=precise" : "another collector");
   }
+  return MIDDEN_OK;
+}
+
+static midden_status check_log(const midden_config *config, midden_error *error) {
   if (!memchr(config->log, 0, sizeof config->log)) {
     return mdn_error(error, MIDDEN_BAD_ARGUMENT, "option log: the path has no end");
   }
@@ -120,5 +123,22 @@ midden_status mdn_config_check(const midden_config *config, midden_error *error)
     return mdn_error(error, MIDDEN_BAD_ARGUMENT, "option log: the path \"%.60s\" has a comma, which ends an option",
                      config->log);
   }
-  return check_references(&config->references, config->cleared, error);
+  return MIDDEN_OK;
+}
+
+midden_status mdn_config_check(const midden_config *config, midden_error *error) {
+  const struct collector *collector = mdn_collector_named(config->collector);
+  if (!collector) {
+    char accepted[160];
+    mdn_collector_list(accepted, sizeof accepted);
+    return mdn_error(error, MIDDEN_BAD_OPTION, "collector \"%.23s\" is not in this build; there are %s",
+                     config->collector, accepted);
+  }
+  midden_status status = check_enumerations(config, error);
+  if (status == MIDDEN_OK) status = check_ranges(config, error);
+  if (status == MIDDEN_OK) status = check_growth(config, error);
+  if (status == MIDDEN_OK) status = check_collector_needs(config, collector->capabilities & COLLECTOR_COLLECTS, error);
+  if (status == MIDDEN_OK) status = check_log(config, error);
+  if (status == MIDDEN_OK) status = check_references(&config->references, config->cleared, error);
+  return status;
 }

@@ -1,74 +1,12 @@
 /* The options, and how each is read and written: see option_table.h. */
 #include "heap/option_table.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "gc/collector.h"
-
-struct word_value {
-  const char *word;
-  int value;
-};
-
-static bool parse_word(const struct word_value *words, const char *text, int *value) {
-  for (; words->word; words++) {
-    if (strcmp(words->word, text) == 0) {
-      *value = words->value;
-      return true;
-    }
-  }
-  return false;
-}
-
-static const char *print_word(const struct word_value *words, int value) {
-  while (words->word && words->value != value) words++;
-  return words->word ? words->word : "?";
-}
-
-/* "64K": digits, then K, M, G or T or nothing. */
-static bool parse_size(const char *text, size_t *size) {
-  if (*text < '0' || *text > '9') return false;
-  char *end;
-  errno = 0;
-  unsigned long long value = strtoull(text, &end, 10);
-  if (errno) return false;
-  static const char units[] = "KMGT";
-  unsigned shift = 0;
-  if (*end) {
-    const char *unit = strchr(units, *end);
-    if (!unit || end[1]) return false;
-    shift = 10 * (unsigned)(unit - units + 1);
-  }
-  if (value > (SIZE_MAX >> shift)) return false;
-  *size = (size_t)value << shift;
-  return true;
-}
-
-static void print_size(size_t size, char *text, size_t capacity) {
-  static const char units[] = "\0KMGT";
-  unsigned unit = 0;
-  while (size && size % 1024 == 0 && unit < 4) {
-    size /= 1024;
-    unit++;
-  }
-  snprintf(text, capacity, "%zu%.1s", size, &units[unit]);
-}
-
-static void print_size_or_auto(size_t size, char *text, size_t capacity) {
-  if (size) print_size(size, text, capacity);
-  else snprintf(text, capacity, "auto");
-}
-
-static bool parse_number(const char *text, uint64_t *number) {
-  if (*text < '0' || *text > '9') return false;
-  char *end;
-  errno = 0;
-  *number = strtoull(text, &end, 0);
-  return !errno && !*end;
-}
+#include "heap/option_values.h"
 
 /* ---- the options ---- */
 
@@ -85,23 +23,17 @@ static const struct word_value stack_words[] = {
     {"conservative", MIDDEN_STACK_CONSERVATIVE}, {"precise", MIDDEN_STACK_PRECISE}, {NULL, 0}};
 static bool parse_stack(midden_config *config, const char *text) {
   int value;
-  if (!parse_word(stack_words, text, &value)) return false;
+  if (!mdn_option_parse_word(stack_words, text, &value)) return false;
   config->stack = (midden_stack_mode)value;
   return true;
 }
 static void print_stack(const midden_config *config, char *text, size_t capacity) {
-  snprintf(text, capacity, "%s", print_word(stack_words, (int)config->stack));
+  snprintf(text, capacity, "%s", mdn_option_print_word(stack_words, (int)config->stack));
 }
 
-static bool parse_size_or_auto(const char *text, size_t *size) {
-  if (strcmp(text, "auto") != 0) return parse_size(text, size) && *size > 0;
-  *size = 0;
-  return true;
-}
-
-static bool parse_limit(midden_config *config, const char *text) { return parse_size_or_auto(text, &config->heap_limit); }
+static bool parse_limit(midden_config *config, const char *text) { return mdn_option_parse_size_or_auto(text, &config->heap_limit); }
 static void print_limit(const midden_config *config, char *text, size_t capacity) {
-  print_size_or_auto(config->heap_limit, text, capacity);
+  mdn_option_print_size_or_auto(config->heap_limit, text, capacity);
 }
 
 static bool parse_soft(midden_config *config, const char *text) {
@@ -109,11 +41,11 @@ static bool parse_soft(midden_config *config, const char *text) {
     config->soft_limit = 0;
     return true;
   }
-  return parse_size(text, &config->soft_limit) && config->soft_limit > 0;
+  return mdn_option_parse_size(text, &config->soft_limit) && config->soft_limit > 0;
 }
 static void print_soft(const midden_config *config, char *text, size_t capacity) {
   if (config->soft_limit) {
-    print_size(config->soft_limit, text, capacity);
+    mdn_option_print_size(config->soft_limit, text, capacity);
   } else {
     snprintf(text, capacity, "off");
   }
@@ -121,7 +53,7 @@ static void print_soft(const midden_config *config, char *text, size_t capacity)
 
 static bool parse_dense(midden_config *config, const char *text) {
   uint64_t percent = 0;
-  if (!parse_number(text, &percent) || percent < 1 || percent > 100) return false;
+  if (!mdn_option_parse_number(text, &percent) || percent < 1 || percent > 100) return false;
   config->dense_span = (unsigned)percent;
   return true;
 }
@@ -131,7 +63,7 @@ static void print_dense(const midden_config *config, char *text, size_t capacity
 
 static bool parse_share(midden_config *config, const char *text) {
   uint64_t percent = 0;
-  if (strcmp(text, "off") != 0 && (!parse_number(text, &percent) || percent < 1 || percent > 99)) return false;
+  if (strcmp(text, "off") != 0 && (!mdn_option_parse_number(text, &percent) || percent < 1 || percent > 99)) return false;
   config->collect_share = (unsigned)percent;
   return true;
 }
@@ -143,9 +75,9 @@ static void print_share(const midden_config *config, char *text, size_t capacity
   }
 }
 
-static bool parse_initial(midden_config *config, const char *text) { return parse_size(text, &config->heap_initial); }
+static bool parse_initial(midden_config *config, const char *text) { return mdn_option_parse_size(text, &config->heap_initial); }
 static void print_initial(const midden_config *config, char *text, size_t capacity) {
-  print_size(config->heap_initial, text, capacity);
+  mdn_option_print_size(config->heap_initial, text, capacity);
 }
 
 #define RATIO_DEFAULT 2.0
@@ -160,7 +92,7 @@ static bool parse_growth(midden_config *config, const char *text) {
   memcpy(word, text, length);
   word[length] = 0;
   int growth;
-  if (!parse_word(words, word, &growth)) return false;
+  if (!mdn_option_parse_word(words, word, &growth)) return false;
   double factor = growth == MIDDEN_GROWTH_BALANCE ? BALANCE_DEFAULT : RATIO_DEFAULT;
   if (text[length]) {
     const char *number = text + length + 1;
@@ -193,8 +125,8 @@ static bool parse_seed(const char *text, uint64_t *seed, uint64_t *mean) {
   if (length >= sizeof number) return false;
   memcpy(number, text, length);
   number[length] = 0;
-  if (!parse_number(number, seed)) return false;
-  return !text[length] || (parse_number(text + length + 1, mean) && *mean > 0);
+  if (!mdn_option_parse_number(number, seed)) return false;
+  return !text[length] || (mdn_option_parse_number(text + length + 1, mean) && *mean > 0);
 }
 
 #define STRESS_MEAN_DEFAULT 64
@@ -204,7 +136,7 @@ static bool parse_stress(midden_config *config, const char *text) {
   midden_stress stress;
   if (strcmp(text, "off") == 0) {
     stress = MIDDEN_STRESS_OFF;
-  } else if (strncmp(text, "alloc:", 6) == 0 && parse_number(text + 6, &value) && value > 0) {
+  } else if (strncmp(text, "alloc:", 6) == 0 && mdn_option_parse_number(text + 6, &value) && value > 0) {
     stress = MIDDEN_STRESS_ALLOC;
   } else if (strncmp(text, "random:", 7) == 0 && parse_seed(text + 7, &value, &mean)) {
     stress = MIDDEN_STRESS_RANDOM;
@@ -235,12 +167,12 @@ static const struct word_value verify_words[] = {{"off", MIDDEN_VERIFY_OFF},
                                                  {NULL, 0}};
 static bool parse_verify(midden_config *config, const char *text) {
   int value;
-  if (!parse_word(verify_words, text, &value)) return false;
+  if (!mdn_option_parse_word(verify_words, text, &value)) return false;
   config->verify = (midden_verify_mode)value;
   return true;
 }
 static void print_verify(const midden_config *config, char *text, size_t capacity) {
-  snprintf(text, capacity, "%s", print_word(verify_words, (int)config->verify));
+  snprintf(text, capacity, "%s", mdn_option_print_word(verify_words, (int)config->verify));
 }
 
 static const struct word_value guard_words[] = {
@@ -249,8 +181,8 @@ static bool parse_guard(midden_config *config, const char *text) {
   int value = MIDDEN_GUARD_REPORT;
   uint64_t sites = 0;
   if (strncmp(text, "report:", 7) == 0) {
-    if (!parse_number(text + 7, &sites) || sites == 0 || sites > 1000000) return false;
-  } else if (!parse_word(guard_words, text, &value)) {
+    if (!mdn_option_parse_number(text + 7, &sites) || sites == 0 || sites > 1000000) return false;
+  } else if (!mdn_option_parse_word(guard_words, text, &value)) {
     return false;
   }
   config->guard = (midden_guard)value;
@@ -261,7 +193,7 @@ static void print_guard(const midden_config *config, char *text, size_t capacity
   if (config->guard_sites > 0) {
     snprintf(text, capacity, "report:%u", config->guard_sites);
   } else {
-    snprintf(text, capacity, "%s", print_word(guard_words, (int)config->guard));
+    snprintf(text, capacity, "%s", mdn_option_print_word(guard_words, (int)config->guard));
   }
 }
 
@@ -269,12 +201,12 @@ static const struct word_value unrooted_words[] = {
     {"off", MIDDEN_UNROOTED_OFF}, {"lost", MIDDEN_UNROOTED_LOST}, {"all", MIDDEN_UNROOTED_ALL}, {NULL, 0}};
 static bool parse_unrooted(midden_config *config, const char *text) {
   int value;
-  if (!parse_word(unrooted_words, text, &value)) return false;
+  if (!mdn_option_parse_word(unrooted_words, text, &value)) return false;
   config->unrooted = (midden_unrooted)value;
   return true;
 }
 static void print_unrooted(const midden_config *config, char *text, size_t capacity) {
-  snprintf(text, capacity, "%s", print_word(unrooted_words, (int)config->unrooted));
+  snprintf(text, capacity, "%s", mdn_option_print_word(unrooted_words, (int)config->unrooted));
 }
 
 static const struct word_value yes_words[] = {{"yes", 1}, {"no", 0}, {NULL, 0}};
@@ -282,7 +214,7 @@ static const struct word_value finalizers_words[] = {{"run", 1}, {"drop", 0}, {N
 
 static bool parse_either(const struct word_value *words, const char *text, bool *value) {
   int number;
-  if (!parse_word(words, text, &number)) return false;
+  if (!mdn_option_parse_word(words, text, &number)) return false;
   *value = number;
   return true;
 }
@@ -291,33 +223,33 @@ static bool parse_poison(midden_config *config, const char *text) {
   return parse_either(yes_words, text, &config->poison);
 }
 static void print_poison(const midden_config *config, char *text, size_t capacity) {
-  snprintf(text, capacity, "%s", print_word(yes_words, config->poison));
+  snprintf(text, capacity, "%s", mdn_option_print_word(yes_words, config->poison));
 }
 
 static bool parse_memory_checker(midden_config *config, const char *text) {
   return parse_either(yes_words, text, &config->memory_checker);
 }
 static void print_memory_checker(const midden_config *config, char *text, size_t capacity) {
-  snprintf(text, capacity, "%s", print_word(yes_words, config->memory_checker));
+  snprintf(text, capacity, "%s", mdn_option_print_word(yes_words, config->memory_checker));
 }
 
 static bool parse_finalizers(midden_config *config, const char *text) {
   return parse_either(finalizers_words, text, &config->run_finalizers);
 }
 static void print_finalizers(const midden_config *config, char *text, size_t capacity) {
-  snprintf(text, capacity, "%s", print_word(finalizers_words, config->run_finalizers));
+  snprintf(text, capacity, "%s", mdn_option_print_word(finalizers_words, config->run_finalizers));
 }
 
 static bool parse_generational(midden_config *config, const char *text) {
   return parse_either(yes_words, text, &config->generational);
 }
 static void print_generational(const midden_config *config, char *text, size_t capacity) {
-  snprintf(text, capacity, "%s", print_word(yes_words, config->generational));
+  snprintf(text, capacity, "%s", mdn_option_print_word(yes_words, config->generational));
 }
 
-static bool parse_nursery(midden_config *config, const char *text) { return parse_size_or_auto(text, &config->nursery); }
+static bool parse_nursery(midden_config *config, const char *text) { return mdn_option_parse_size_or_auto(text, &config->nursery); }
 static void print_nursery(const midden_config *config, char *text, size_t capacity) {
-  print_size_or_auto(config->nursery, text, capacity);
+  mdn_option_print_size_or_auto(config->nursery, text, capacity);
 }
 
 static bool parse_log(midden_config *config, const char *text) {
@@ -331,7 +263,7 @@ static void print_log(const midden_config *config, char *text, size_t capacity) 
 
 static bool parse_census(midden_config *config, const char *text) {
   uint64_t count = 0;
-  if (strcmp(text, "off") != 0 && (!parse_number(text, &count) || count < 2 || count > 1000)) return false;
+  if (strcmp(text, "off") != 0 && (!mdn_option_parse_number(text, &count) || count < 2 || count > 1000)) return false;
   config->census = (unsigned)count;
   return true;
 }
@@ -360,14 +292,14 @@ static bool parse_profile(midden_config *config, const char *text) {
   memcpy(bytes, text, length);
   bytes[length] = 0;
   bool off = strcmp(text, "off") == 0;
-  if (!off && (!parse_size(bytes, &interval) || interval == 0)) return false;
+  if (!off && (!mdn_option_parse_size(bytes, &interval) || interval == 0)) return false;
   config->profile = interval;
   snprintf(config->profile_file, sizeof config->profile_file, "%s", file);
   return true;
 }
 static void print_profile(const midden_config *config, char *text, size_t capacity) {
   char bytes[32] = "off";
-  if (config->profile) print_size(config->profile, bytes, sizeof bytes);
+  if (config->profile) mdn_option_print_size(config->profile, bytes, sizeof bytes);
   snprintf(text, capacity, "%s%s%s", bytes, config->profile_file[0] ? ":" : "", config->profile_file);
 }
 
