@@ -32,7 +32,7 @@ typedef struct midden_slot {
 } midden_slot;
 
 /* Writes the name of a slot, at most `capacity` bytes with the terminator; for kinds whose slots have no fixed names. It may
- * read the object. post: the text is as it was (empty) where it knows none. */
+ * read the object. A text such as "[3]" is shown as it is, others behind a point. post: the text is as it was (empty) where it knows none. */
 typedef void (*midden_slot_name_function)(void *context, const midden_slot *slot, char *text, size_t capacity);
 
 /* Has `function` name the slots of a kind that midden_kind_name_slots gave no name. NULL: none. post: as above. */

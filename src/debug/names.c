@@ -110,7 +110,7 @@ static bool name_by_host(const struct graph *graph, const struct graph_edge *edg
   of_kind->function(of_kind->context, &slot, text, sizeof text);
   text[sizeof text - 1] = 0;
   if (!*text) return false;
-  snprintf(name->text, sizeof name->text, ".%s", text);
+  snprintf(name->text, sizeof name->text, "%s%s", *text == '[' ? "" : ".", text);
   return true;
 }
 

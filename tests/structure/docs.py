@@ -13,6 +13,9 @@ LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
 ANCHOR = re.compile(r"\]\(([^)#\s]*)#([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
+TOOL_HEADERS = ("debug.h", "graph.h", "map.h", "pauses.h", "profile.h")
+TOOL_OPTIONS = ("memory-checker", "stress", "poison", "verify", "guard", "unrooted", "log", "timeline", "profile", "census")
+
 
 def lines(text):
     """Lines without their indentation: an excerpt may be indented differently."""
@@ -94,6 +97,20 @@ def option_errors(page, help_text):
     return errors
 
 
+def tool_errors(root, page, help_text):
+    """docs/debugging.md names each call of the debugging tools' headers, and their options."""
+    calls = [
+        name
+        for header in TOOL_HEADERS
+        for name in re.findall(r"^MIDDEN_API [^;(]*?(midden_\w+)\(", (root / "include" / "midden" / header).read_text(), re.MULTILINE)
+    ]
+    options = [f"{name}=" for name in TOOL_OPTIONS if re.search(rf"^\s*{name}:", help_text, re.MULTILINE)]
+    index = page.partition("## All options and calls")[2]
+    return [f"docs/debugging.md: {name} is not in the last section" for name in calls + options if f"`{name}" not in index] + (
+        [] if calls and len(options) == len(TOOL_OPTIONS) else ["no calls or options of the tools were found"]
+    )
+
+
 def refusal_errors(embedding):
     """The guide's host says what is wrong with an option, and ends in the ordinary way."""
     result = subprocess.run([embedding, "collector=unheard-of"], capture_output=True, text=True)
@@ -113,6 +130,7 @@ def main(root, help_program, embedding, collectors):
     errors += design_errors(root / "docs" / "design")
     errors += collector_errors(documents[root / "README.md"], documents[root / "docs" / "collectors.md"], collectors)
     errors += option_errors(documents[root / "docs" / "tuning.md"], help_text)
+    errors += tool_errors(root, documents[root / "docs" / "debugging.md"], help_text)
     sys.exit("\n".join(errors) if errors else 0)
 
 

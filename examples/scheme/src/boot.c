@@ -44,7 +44,8 @@ static bool define_builtin(struct vm *vm, const struct builtin *builtin) {
 static bool define_builtins(struct vm *vm) {
   static const struct builtin *const tables[] = {
       number_builtins, real_builtins, list_builtins,      character_builtins, string_builtins,   vector_builtins,
-      port_builtins,   weak_builtins, hashtable_builtins, control_builtins,   collector_builtins};
+      port_builtins,   weak_builtins, hashtable_builtins, control_builtins,   collector_builtins,
+      inspect_builtins};
   for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
     for (const struct builtin *builtin = tables[i]; builtin->name; builtin++)
       if (!define_builtin(vm, builtin))

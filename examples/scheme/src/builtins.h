@@ -16,6 +16,7 @@ extern const struct builtin weak_builtins[];
 extern const struct builtin hashtable_builtins[];
 extern const struct builtin control_builtins[];
 extern const struct builtin collector_builtins[];
+extern const struct builtin inspect_builtins[];
 
 /* A range of a sequence given by optional arguments argv[first], argv[first + 1]. false: an
  * exception is set. */

@@ -7,6 +7,7 @@
 
 #include "hash.h"
 #include "heap.h"
+#include "ports.h"
 
 static bool same_string(value a, value b) {
   int64_t length = string_of(a)->length;
@@ -91,24 +92,49 @@ value intern_string(struct vm *vm, value string) {
   return intern_fixed(vm, copy);
 }
 
+/* A chunk of globals is one root while the interpreter is filled. The program's globals are a root each, with the name
+ * of the variable: that is what a report of the heap's then says. */
+static struct global_chunk *add_chunk(struct vm *vm, bool is_range) {
+  struct global_chunk *chunk = calloc(1, sizeof *chunk);
+  if (!chunk)
+    return NULL;
+  size_t words = sizeof chunk->globals / (sizeof(value));
+  if (is_range && midden_root_range_add(vm->heap, chunk->globals, words) != MIDDEN_OK) {
+    free(chunk);
+    return NULL;
+  }
+  chunk->is_range = is_range;
+  chunk->next = vm->globals;
+  vm->globals = chunk;
+  return chunk;
+}
+
+/* Registers the content and the symbol. */
+static bool add_named_root(struct vm *vm, struct global *global, value symbol) {
+  size_t size;
+  global->name = string_text(symbol_of(symbol)->name, &size);
+  if (global->name && midden_root_range_add(vm->heap, &global->content, 2) == MIDDEN_OK) {
+    midden_root_name(vm->heap, &global->content, global->name);
+    return true;
+  }
+  free(global->name);
+  global->name = NULL;
+  return false;
+}
+
 struct global *global_of(struct vm *vm, value symbol) {
   struct symbol *object = symbol_of(symbol);
   if (object->global)
     return object->global;
   struct global_chunk *chunk = vm->globals;
-  if (!chunk || chunk->used == sizeof chunk->globals / sizeof chunk->globals[0]) {
-    chunk = calloc(1, sizeof *chunk);
-    if (!chunk)
-      return NULL;
-    size_t words = sizeof chunk->globals / (sizeof(value));
-    if (midden_root_range_add(vm->heap, chunk->globals, words) != MIDDEN_OK) {
-      free(chunk);
-      return NULL;
-    }
-    chunk->next = vm->globals;
-    vm->globals = chunk;
-  }
-  struct global *global = &chunk->globals[chunk->used++];
+  if (!chunk || chunk->used == sizeof chunk->globals / sizeof chunk->globals[0] || chunk->is_range == vm->is_booted)
+    chunk = add_chunk(vm, !vm->is_booted);
+  if (!chunk)
+    return NULL;
+  struct global *global = &chunk->globals[chunk->used];
+  if (!chunk->is_range && !add_named_root(vm, global, symbol))
+    return NULL;
+  chunk->used++;
   global->content = UNDEFINED;
   global->symbol = symbol;
   object->global = global;
@@ -144,6 +170,8 @@ void symbol_table_close(struct vm *vm) {
   free(vm->symbols);
   while (vm->globals) {
     struct global_chunk *next = vm->globals->next;
+    for (size_t i = 0; i < vm->globals->used; i++)
+      free(vm->globals->globals[i].name);
     free(vm->globals);
     vm->globals = next;
   }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "hashtable.h"
+#include "inspect.h"
 #include "ports.h"
 
 /* ---- 1. Kinds ----
@@ -93,12 +94,16 @@ static bool define_kinds(struct vm *vm, midden_error *error) {
 
 /* ---- 2. Roots ----
  * Three sorts, all precise: the interpreter's own registers are one range of words; global
- * variables are ranges too, one for each chunk (globals.c); and this callback visits what has no
- * fixed extent: the live part of the VM stack, the symbol table, the growable temporaries. */
-static void scan_roots(midden_visitor *visitor, void *context) {
+ * variables are ranges too (globals.c); and callbacks visit what has no fixed extent: the live part
+ * of the VM stack, and in the other the symbol table and the growable temporaries. */
+static void scan_stack(midden_visitor *visitor, void *context) {
   struct vm *vm = context;
   stack_scrub(vm);
   midden_visit_range(visitor, vm->base, (size_t)(vm->top - vm->base));
+}
+
+static void scan_tables(midden_visitor *visitor, void *context) {
+  struct vm *vm = context;
   midden_visit_range(visitor, vm->symbols, vm->symbol_capacity);
   midden_visit_range(visitor, vm->temporaries.items, vm->temporaries.count);
   guards_visit(vm, visitor);
@@ -107,7 +112,13 @@ static void scan_roots(midden_visitor *visitor, void *context) {
 static bool register_roots(struct vm *vm, midden_error *error) {
   midden_status status = midden_root_range_add(vm->heap, &vm->roots, VM_ROOT_COUNT);
   if (status == MIDDEN_OK)
-    status = midden_root_scanner_add(vm->heap, scan_roots, vm);
+    status = midden_root_scanner_add(vm->heap, scan_stack, vm);
+  if (status == MIDDEN_OK)
+    status = midden_root_scanner_add(vm->heap, scan_tables, vm);
+  if (status == MIDDEN_OK)
+    status = midden_root_scanner_name(vm->heap, scan_stack, vm, "the VM stack");
+  if (status == MIDDEN_OK)
+    status = midden_root_scanner_name(vm->heap, scan_tables, vm, "symbols and temporaries");
   if (status == MIDDEN_OK)
     return true;
   error->status = status;
@@ -127,13 +138,14 @@ static bool prepare(struct vm *vm, const midden_config *config, const void *stac
     return false;
   snprintf(error->message, sizeof error->message, "no memory for the interpreter");
   error->status = MIDDEN_NO_MEMORY;
-  if (!stack_open(vm) || !register_roots(vm, error))
+  if (!stack_open(vm) || !register_roots(vm, error) || !inspect_open(vm))
     return false;
   size_t limit = midden_heap_config(vm->heap)->heap_limit;
   vm->ballast_size = limit && limit < ((size_t)8 << 20) ? limit / 32 : (size_t)256 << 10;
   vm->roots.ballast = FALSE_VALUE;
   if (!scheme_boot(vm))
     return false;
+  vm->is_booted = true;
   allocate_ballast(vm);
   return true;
 }

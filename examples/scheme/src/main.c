@@ -10,12 +10,14 @@
 #include "printer.h"
 #include "reader.h"
 #include "errors.h"
+#include "inspect.h"
 
 struct options {
   const char *file;
   const char *expression;
   const char *load[8]; /* files to run before */
   int load_count;
+  const char *snapshot, *map; /* where to write them at the end */
   bool statistics;
   bool disassemble;
   const char *const *rest; /* for the program: its name and what follows */
@@ -24,7 +26,7 @@ struct options {
 
 static void usage(FILE *file) {
   fputs(
-      "usage: midden-scheme [--gc=OPTIONS] [--gc-stats] [--load=FILE]... [FILE ARGUMENT... | -e EXPRESSION]\n"
+      "usage: midden-scheme [--gc=OPTIONS] [--gc-stats] [--gc-snapshot=FILE] [--gc-map=FILE] [--load=FILE]... [FILE ARGUMENT... | -e EXPRESSION]\n"
       "With neither a file nor an expression it reads, evaluates and prints what comes from standard input.\n"
       "The options of the heap can also be in the environment variable MIDDEN_SCHEME_GC:\n",
       file);
@@ -50,6 +52,10 @@ static int parse_arguments(int argc, char **argv, struct options *options, midde
       }
     } else if (!strcmp(argument, "--gc-stats")) {
       options->statistics = true;
+    } else if (!strncmp(argument, "--gc-snapshot=", 14)) {
+      options->snapshot = argument + 14;
+    } else if (!strncmp(argument, "--gc-map=", 9)) {
+      options->map = argument + 9;
     } else if (!strncmp(argument, "--load=", 7) && options->load_count < 8) {
       options->load[options->load_count++] = argument + 7;
     } else if (!strcmp(argument, "-e") && i + 1 < argc) {
@@ -185,6 +191,11 @@ int main(int argc, char **argv) {
   }
   code = run(vm, &options);
   ports_flush_all(vm);
+  if ((options.snapshot && inspect_snapshot(vm, options.snapshot, &error) != MIDDEN_OK) ||
+      (options.map && midden_heap_map(vm->heap, options.map, &error) != MIDDEN_OK)) {
+    fprintf(stderr, "midden-scheme: %s\n", error.message);
+    code = code ? code : 1;
+  }
   if (options.statistics)
     heap_print_statistics(vm, stderr);
   scheme_close(vm);

@@ -211,7 +211,7 @@ not_procedure: /* culprit; pc and fp are the caller's */
 arity_differs : {
   const struct code *code = code_of(closure_of(frame[0])->code);
   fp = frame;
-  vm->top = frame_end(fp, argc);
+  vm->frame = fp, vm->top = frame_end(fp, argc);
   if (fp > vm->soft_limit && !stack_grow(vm, fp))
     goto raise;
   if (code->arity == ARITY_OWN) {

@@ -17,6 +17,7 @@ struct global {
   value symbol;
   const struct builtin *builtin; /* while the global still has its original content, else NULL */
   value inlined;                 /* a fixnum: what the compiler may assume of the content, enum inline_kind */
+  char *name;                    /* of a root of its own, for reports; see globals.c */
 };
 
 enum inline_kind {
@@ -86,6 +87,7 @@ struct vm_roots {
 
 struct global_chunk {
   struct global_chunk *next;
+  bool is_range; /* all of it is one root; otherwise each global is one, with its name */
   size_t used;
   struct global globals[256];
 };
@@ -96,6 +98,8 @@ struct value_stack {
   value *items;
   size_t count, capacity;
 };
+
+enum { CALLS_TOLD = 32, CALL_NAME_MAX = 64 };
 
 struct vm {
   midden_mutator *mutator;
@@ -117,7 +121,9 @@ struct vm {
 
   struct port *ports; /* all open ports */
   struct guard *guards; /* objects with a guardian; see builtins_weak.c */
-  value *frame;       /* of the procedure that called a builtin: where a call chain starts */
+  value *frame;       /* of the procedure that called a builtin, or allocates: where a call chain starts */
+  bool is_booted;     /* globals are the program's from now on */
+  char call_names[CALLS_TOLD][CALL_NAME_MAX]; /* of the calls in a sample of the profile */
   bool aborting;      /* the program is being left: raise calls no handler */
   bool exiting;       /* (exit) was called, with */
   int exit_code;

@@ -18,7 +18,7 @@ L_CAPTURED:
   NEXT(2);
 
 L_BOX: {
-  vm->top = fp + D;
+  vm->frame = fp, vm->top = fp + D;
   struct box *box = midden_alloc(mutator, vm->kinds[KIND_BOX]);
   if (!box) goto no_memory;
   heap_initialise(&box->content, R(B));
@@ -69,7 +69,7 @@ L_DEFINE_GLOBAL:
   NEXT(3);
 
 L_CLOSURE: {
-  vm->top = fp + C;
+  vm->frame = fp, vm->top = fp + C;
   unsigned count = B;
   struct closure *closure = midden_alloc_sized(mutator, vm->kinds[KIND_CLOSURE],
                                                sizeof *closure + count * sizeof(value));

@@ -2,7 +2,7 @@
 /* Part of the VM loop: pairs, vectors, strings, records. Included by vm.c. */
 
 L_CONS: {
-  vm->top = fp + D;
+  vm->frame = fp, vm->top = fp + D;
   struct pair *pair = midden_alloc(mutator, vm->kinds[KIND_PAIR]);
   if (MIDDEN_UNLIKELY(!pair)) goto no_memory;
   heap_initialise(&pair->car, R(B));
@@ -96,7 +96,7 @@ L_STRING_REF: {
 }
 
 L_RECORD: {
-  vm->top = fp + D;
+  vm->frame = fp, vm->top = fp + D;
   unsigned count = B, from = C;
   struct record *record =
       midden_alloc_sized(mutator, vm->kinds[KIND_RECORD], sizeof *record + count * sizeof(value));

@@ -6,7 +6,7 @@
 #define FLONUM_RESULT(expression)                                                                         \
   do {                                                                                                    \
     double number_ = (expression);                                                                        \
-    vm->top = fp + D;                                                                                     \
+    vm->frame = fp, vm->top = fp + D;                                                                     \
     struct flonum *flonum_ = midden_alloc(mutator, vm->kinds[KIND_FLONUM]);                               \
     if (!flonum_) goto no_memory;                                                                         \
     flonum_->number = number_;                                                                            \
@@ -15,7 +15,7 @@
   } while (0)
 #define SLOW_ARITHMETIC(function, x, y)                                                                   \
   do {                                                                                                    \
-    vm->top = fp + D;                                                                                     \
+    vm->frame = fp, vm->top = fp + D;                                                                     \
     value result_ = function(vm, x, y);                                                                   \
     if (MIDDEN_UNLIKELY(result_ == FAIL)) goto arithmetic_failed;                                         \
     R(A) = result_;                                                                                       \
