@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/os.h"
+#include "alloc/watch.h"
 #include "heap/heap.h"
 
 #define MIB(bytes) ((double)(bytes) / 1048576)
@@ -85,7 +86,8 @@ static void check_sizes(struct examination *at) {
     finding(at, "Cells are %.0f %% larger than what was asked for (more than 18). Ask for what midden_good_size says.\n",
          100 * ((double)figures->allocated_bytes / (double)figures->requested_bytes - 1));
   }
-  if (at->heap->config.stress == MIDDEN_STRESS_OFF && figures->allocations > 100000 &&
+  bool runs = at->heap->config.stress == MIDDEN_STRESS_OFF && !space_is_watched(&at->heap->core.space);
+  if (runs && figures->allocations > 100000 &&
       (figures->refills - figures->large_allocations) * 20 > figures->allocations) {
     finding(at, "One allocation in %.0f needs a refill (more than one in 20): free cells lie scattered. A collector that "
              "moves makes long runs.\n", (double)figures->allocations / (double)figures->refills);
