@@ -340,10 +340,14 @@ static void put_page(struct map_writing *page) {
 
 /* ---- public ---- */
 
-midden_status midden_map_write(midden_map *const *maps, size_t count, const midden_writer *writer, midden_error *error) {
-  bool complete = maps && writer && writer->write && count > 0 && count <= MAPS_MOST;
+static bool are_maps(midden_map *const *maps, size_t count) {
+  bool complete = maps && count > 0 && count <= MAPS_MOST;
   for (size_t i = 0; complete && i < count; i++) complete = maps[i] != NULL;
-  if (!complete) {
+  return complete;
+}
+
+midden_status midden_map_write(midden_map *const *maps, size_t count, const midden_writer *writer, midden_error *error) {
+  if (!are_maps(maps, count) || !writer || !writer->write) {
     return mdn_error(error, MIDDEN_BAD_ARGUMENT, "midden_map_write: 1 to %zu captures, and where to write", MAPS_MOST);
   }
   struct output output;
@@ -354,7 +358,9 @@ midden_status midden_map_write(midden_map *const *maps, size_t count, const midd
 }
 
 midden_status midden_map_save(midden_map *const *maps, size_t count, const char *path, midden_error *error) {
-  if (!path) return mdn_error(error, MIDDEN_BAD_ARGUMENT, "midden_map_save: a file's path");
+  if (!are_maps(maps, count) || !path) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "midden_map_save: 1 to %zu captures, and a file's path", MAPS_MOST);
+  }
   errno = 0;
   FILE *file = fopen(path, "w");
   if (!file) return mdn_output_refused(path, errno, error);
