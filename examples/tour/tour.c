@@ -51,6 +51,8 @@ void host_open(struct host *host, const struct stop *stop) {
   static const char *const slots[] = {"key", "value"};
   midden_config config = MIDDEN_CONFIG_DEFAULT;
   midden_error error;
+  /* Under AddressSanitizer or valgrind the heap's own tools are to speak, not these. */
+  must(midden_config_parse(&config, "memory-checker=no", &error), &error);
   must(midden_config_parse(&config, stop->options, &error), &error);
   midden_status status = midden_heap_open(&config, &host->heap, &error);
   if (status == MIDDEN_UNSUPPORTED) {
