@@ -6,6 +6,8 @@
 #include "debug/guard.h"
 #include "midden/debug.h"
 
+static const char *article(const char *noun) { return *noun && strchr("aeiou", *noun) ? "an" : "a"; }
+
 static const char *name_of_kind(const midden_heap *heap, uint16_t kind) {
   return kind < heap->core.kinds.count ? heap->core.kinds.kinds[kind].name : "?";
 }
@@ -41,7 +43,8 @@ static void explain_past(const struct guard *guard, const struct passing *passin
                  (size_t)passing->collection);
     return;
   }
-  mdn_text_add(text, "a %s of %zu bytes at %#zx", name_of_kind(guard->heap, passing->kind), passing->size,
+  const char *kind = name_of_kind(guard->heap, passing->kind);
+  mdn_text_add(text, "%s %s of %zu bytes at %#zx", article(kind), kind, passing->size,
                (size_t)passing->from);
   explain_end(history, passing, text);
   if (!passing->site) return;
@@ -108,7 +111,7 @@ static void explain_object(const midden_heap *heap, const struct span *span, uin
   const char *kind = name_of_kind(heap, span->kind);
   const uint64_t *site = mdn_address_find(&heap->core.sites.table, cell);
   if (address == cell) {
-    mdn_text_add(text, "%#zx, a %s of %zu bytes", (size_t)address, kind, span->cell_size);
+    mdn_text_add(text, "%#zx, %s %s of %zu bytes", (size_t)address, article(kind), kind, span->cell_size);
   } else {
     mdn_text_add(text, "%#zx, %zu bytes into the %s of %zu bytes at %#zx", (size_t)address, (size_t)(address - cell), kind,
                  span->cell_size, (size_t)cell);
