@@ -40,7 +40,7 @@ static midden_status open_space(midden_heap *heap, midden_error *error) {
   }
   config->heap_limit = heap->core.space.pages.limit_pages << PAGE_SHIFT;
   heap->core.space.now = mdn_os_clock();
-  if (config->memory_checker) mdn_watch_begin(&heap->core.space);
+  if (config->memory_checker && config->guard == MIDDEN_GUARD_OFF) mdn_watch_begin(&heap->core.space);
   if (space_is_watched(&heap->core.space)) mdn_blocks_watch(&heap->core.blocks);
   return MIDDEN_OK;
 }
