@@ -9,8 +9,10 @@ COLLECTORS = sys.argv[2:]
 
 
 def run(*arguments):
+    """AddressSanitizer says once that it has doubts about the coroutines of the model: that is no finding."""
     done = subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, timeout=120)
-    return done.returncode, done.stdout, done.stderr
+    errors = [line for line in done.stderr.splitlines(True) if "ASan doesn't fully support makecontext" not in line]
+    return done.returncode, done.stdout, "".join(errors)
 
 
 def expect(condition, *what):
