@@ -55,6 +55,11 @@ void host_open(struct host *host, const struct stop *stop) {
   must(midden_config_parse(&config, "memory-checker=no", &error), &error);
   must(midden_config_parse(&config, stop->options, &error), &error);
   midden_status status = midden_heap_open(&config, &host->heap, &error);
+  if (status == MIDDEN_UNSUPPORTED && config.guard_sites > 0) {
+    printf("%s\n\n", error.message);
+    config.guard_sites = 0;
+    status = midden_heap_open(&config, &host->heap, &error);
+  }
   if (status == MIDDEN_UNSUPPORTED) {
     printf("left out in this build: %s\n", error.message);
     exit(TOUR_LEFT_OUT);
