@@ -56,7 +56,7 @@ static __attribute__((noinline)) void change_stack(struct host *host, ucontext_t
                                                    const ucontext_t *to_here) {
   host->running = to;
   require(midden_stack_switch(host->mutator, to ? to->stack : NULL) == MIDDEN_OK, "switch");
-  swapcontext(from, to_here);
+  require(swapcontext(from, to_here) == 0, "swapcontext"); /* not the last call: this frame must stay */
 }
 
 static void yield(struct coroutine *self, struct number *value) {

@@ -114,7 +114,8 @@ typedef struct midden_stack midden_stack;
 MIDDEN_API midden_stack *midden_stack_add(midden_mutator *mutator, void *low, size_t bytes);
 
 /* Says that the host is about to leave the running stack for `to` (NULL: the stack that the mutator was
- * attached on). Call it in the function that makes the switch, immediately before.
+ * attached on). Call it in the function that makes the switch, immediately before. That function's frame must stay while
+ * its stack waits: the switch must not be its last call, which a compiler may turn into a jump.
  * post: MIDDEN_OK; or BAD_ARGUMENT if `to` is not a stack of this mutator. Cost: proportional to the number of
  * stacks registered after `to`. */
 MIDDEN_API midden_status midden_stack_switch(midden_mutator *mutator, midden_stack *to);
