@@ -1,0 +1,101 @@
+/* One collection, the state's account after it, and when the next one is due.
+ *
+ * Lua asks at its own check points, which is when the state's debt is positive: the heap never collects by itself. */
+#include "guest.h"
+
+#include "lmem.h"
+#include "lstring.h"
+
+/* ---- pacing ---- */
+
+/* Bytes between two collections at least, so that a small heap is not collected all the time. */
+#define FULL_LEAST ((size_t)512 << 10)
+#define NURSERY_LEAST ((size_t)512 << 10)
+
+static void wait_for(struct guest *guest, size_t bytes) {
+  if (guest->pace.every < bytes) bytes = guest->pace.every;
+  if (bytes > (size_t)MAX_LMEM) bytes = (size_t)MAX_LMEM;
+  luaE_setdebt(guest->state, -(l_mem)bytes);
+}
+
+static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+
+/* Until `setpause` percent of what is in use now. */
+static size_t pause_bytes(const global_State *g) {
+  size_t used = gettotalbytes(g), percent = (size_t)getgcparam(g->gcpause);
+  size_t more = percent > 100 ? percent - 100 : 0;
+  return used / 100 > SIZE_MAX / 4 / (more + 1) ? SIZE_MAX / 4 : used / 100 * more;
+}
+
+void guest_pace_full(struct guest *guest) {
+  global_State *g = guest->state;
+  g->GCestimate = gettotalbytes(g);
+  if (isdecGCmodegen(g) && guest->generational) {
+    guest_pace_minor(guest);
+  } else {
+    wait_for(guest, larger(pause_bytes(g), FULL_LEAST));
+  }
+}
+
+void guest_pace_minor(struct guest *guest) {
+  const global_State *g = guest->state;
+  size_t share = gettotalbytes(g) / 100 * g->genminormul;
+  wait_for(guest, larger(share, NURSERY_LEAST));
+}
+
+/* ---- the account ---- */
+
+/* Objects that have died come off; buffers were taken off when they were freed. */
+static void settle_account(struct guest *guest) {
+  midden_statistics statistics;
+  midden_statistics_read(guest->heap, &statistics);
+  account_object(guest, statistics.used_bytes - (size_t)guest->object_bytes);
+}
+
+/* ---- collecting ---- */
+
+static midden_status ask(struct guest *guest, midden_collection collection) {
+  midden_status status = midden_collect(guest->mutator, collection);
+  if (status == MIDDEN_MISUSE && midden_adopt(guest->mutator, NULL, NULL) == MIDDEN_OK) {
+    status = midden_collect(guest->mutator, collection);
+  }
+  return status;
+}
+
+/* An emergency may come where C code keeps copies of values that nobody could rewrite: nothing moves then. */
+static void collect_in_place(struct guest *guest) {
+  char collector[sizeof midden_heap_config(guest->heap)->collector];
+  snprintf(collector, sizeof collector, "%s", midden_heap_config(guest->heap)->collector);
+  if (guest->moves) midden_heap_use(guest->heap, "mark-sweep", NULL);
+  ask(guest, MIDDEN_FULL);
+  if (guest->moves) midden_heap_use(guest->heap, collector, NULL);
+}
+
+static void shrink_string_table(lua_State *L) {
+  const stringtable *table = &G(L)->strt;
+  if (table->nuse < table->size / 4) luaS_resize(L, table->size / 2);
+}
+
+void guest_collect(lua_State *L, guest_collection collection) {
+  global_State *g = G(L);
+  struct guest *guest = guest_of(g);
+  bool emergency = collection == GUEST_EMERGENCY;
+  g->gcstopem = 1; /* what is refused while a collection runs is refused */
+  guest->running = L;
+  guest->blacken = guest->generational && g->gckind == KGC_GEN;
+  guest->minor = collection == GUEST_MINOR && guest->blacken;
+  guest->moving = guest->moves && !guest->minor && !emergency;
+  guest->listed = NULL;
+  guest_prepare_threads(guest, !guest->minor && !emergency, guest->minor);
+  guest->phase = GUEST_MARKING;
+  if (emergency) {
+    collect_in_place(guest);
+  } else {
+    ask(guest, guest->minor ? MIDDEN_MINOR : collection == GUEST_FULL ? MIDDEN_FULL : MIDDEN_PACED);
+  }
+  guest->phase = GUEST_IDLE;
+  guest->running = NULL;
+  settle_account(guest);
+  if (!emergency) shrink_string_table(L);
+  g->gcstopem = 0;
+}
