@@ -146,7 +146,7 @@ static inline bool is_marked(const midden_marking *marking, lu_byte tag, const G
 /* Marks what coroutines as keys hold in ephemeron tables. post: whether something was marked. */
 void guest_settle_thread_keys(struct guest *guest, midden_marking *marking);
 /* Clears weak values that are dead, in the tables listed before `until`. */
-void guest_clear_values(struct guest *guest, const midden_marking *marking, const Table *until);
+void guest_clear_values(struct guest *guest, midden_marking *marking, const Table *until);
 /* Clears what is dead by its key, settles removed keys, and pins the keys that live. Empties the list. */
 void guest_finish_tables(struct guest *guest, midden_marking *marking);
 

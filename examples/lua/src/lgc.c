@@ -123,7 +123,7 @@ static void generational_step(lua_State *L) {
   if (g->GCdebt > 0 && gettotalbytes(g) > g->GCestimate + growth) {
     full_collection(L, GUEST_PACED);
   } else {
-    guest_collect(L, GUEST_MINOR);
+      guest_collect(L, GUEST_MINOR);
     guest_pace_minor(guest);
   }
 }

@@ -26,6 +26,7 @@ static bool collector_moves(const char *collector) {
 static midden_status open_heap(struct guest *guest, const char *options, midden_error *error) {
   midden_config config = MIDDEN_CONFIG_DEFAULT;
   config.collecting = MIDDEN_COLLECTING_ASKED;
+  config.stack = MIDDEN_STACK_PINNING; /* what C code holds is on a Lua stack too: nothing lives by the C stack alone */
   config.generational = true;
   midden_status status = options ? guest_parse_options(guest, &config, options, error) : MIDDEN_OK;
   if (status == MIDDEN_OK && strcmp(config.collector, "none") == 0) config.generational = false;

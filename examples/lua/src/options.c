@@ -38,9 +38,9 @@ static midden_status take(struct guest *guest, const char *option, const char *e
 }
 
 static midden_status check(const midden_config *config, midden_error *error) {
-  if (config->stack != MIDDEN_STACK_CONSERVATIVE) {
+  if (config->stack == MIDDEN_STACK_PRECISE) {
     return refuse(error, MIDDEN_CONFLICT, "Lua's virtual machine keeps references in C locals: %s",
-                  "only stack=conservative works");
+                  "stack=precise does not work, only pinning and conservative do");
   }
   if (config->collecting != MIDDEN_COLLECTING_ASKED) {
     return refuse(error, MIDDEN_CONFLICT, "Lua can be interrupted by a collection at certain points only: %s",

@@ -65,7 +65,7 @@ weak_mode guest_weak_mode(struct guest *guest, const Table *h) {
 static void list_table(struct guest *guest, Table *h) {
   if (guest->phase != GUEST_MARKING || (h->marked & HEADER_LISTED)) return;
   h->marked |= HEADER_LISTED;
-  h->gclist = obj2gco(guest->listed);
+  h->gclist = (GCObject *)guest->listed;
   guest->listed = h;
 }
 
@@ -122,6 +122,13 @@ static void visit_weak_key(const struct guest *guest, midden_visitor *visitor, N
   }
 }
 
+/* In a table of which both are weak, a string that is the key to an object goes with it. */
+static void visit_weak_pair(const struct guest *guest, midden_visitor *visitor, Node *node) {
+  const TValue *value = gval(node);
+  bool waits = guest->phase == GUEST_MARKING && iscollectable(value) && !ttisstring(value);
+  if (!waits) visit_weak_key(guest, visitor, node);
+}
+
 static void trace_weak_values(struct guest *guest, Table *h, midden_visitor *visitor, bool weak_keys) {
   unsigned int array_size = luaH_realasize(h);
   for (unsigned int i = 0; i < array_size; i++) visit_weak_value(guest, visitor, &h->array[i]);
@@ -133,7 +140,7 @@ static void trace_weak_values(struct guest *guest, Table *h, midden_visitor *vis
       continue;
     }
     if (weak_keys) {
-      visit_weak_key(guest, visitor, node);
+      visit_weak_pair(guest, visitor, node);
     } else if (keyiscollectable(node)) {
       visit_key(guest, visitor, node);
     }

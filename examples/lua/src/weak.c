@@ -49,7 +49,13 @@ void guest_settle_thread_keys(struct guest *guest, midden_marking *marking) {
 
 /* ---- clearing ---- */
 
-static void clear_values_of(const midden_marking *marking, Table *h) {
+/* A string that is the key to an object that lives, where both are weak: only now is it known to stay. */
+static void keep_string_key(midden_marking *marking, const Node *node) {
+  if (isempty(gval(node)) || !keyiscollectable(node) || !tag_is_string(keytt(node))) return;
+  if (!is_marked(marking, keytt(node), gckey(node))) midden_marking_keep(marking, (uintptr_t)gckey(node));
+}
+
+static void clear_values_of(midden_marking *marking, Table *h, bool weak_keys) {
   unsigned int array_size = luaH_realasize(h);
   for (unsigned int i = 0; i < array_size; i++) {
     if (value_is_dead(marking, &h->array[i])) setempty(&h->array[i]);
@@ -57,12 +63,14 @@ static void clear_values_of(const midden_marking *marking, Table *h) {
   if (isdummy(h)) return;
   for (Node *node = gnode(h, 0), *end = node + sizenode(h); node < end; node++) {
     if (value_is_dead(marking, gval(node))) setempty(gval(node));
+    if (weak_keys) keep_string_key(marking, node);
   }
 }
 
-void guest_clear_values(struct guest *guest, const midden_marking *marking, const Table *until) {
+void guest_clear_values(struct guest *guest, midden_marking *marking, const Table *until) {
   for (Table *h = guest->listed; h != until; h = next_listed(h)) {
-    if (counts(marking, h) && (guest_weak_mode(guest, h) & WEAK_VALUES)) clear_values_of(marking, h);
+    weak_mode mode = counts(marking, h) ? guest_weak_mode(guest, h) : WEAK_NOT;
+    if (mode & WEAK_VALUES) clear_values_of(marking, h, mode & WEAK_KEYS);
   }
 }
 
