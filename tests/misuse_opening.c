@@ -36,6 +36,13 @@ START_TEST(configurations_that_cannot_work) {
   config.generational = true;
   refuse(&config, MIDDEN_CONFLICT, "generational", "choose");
   config = initial;
+  config.collecting = MIDDEN_COLLECTING_ASKED;
+  config.stress = MIDDEN_STRESS_ALLOC;
+  config.stress_value = 1;
+  refuse(&config, MIDDEN_CONFLICT, "stress", "choose collect=auto");
+  config.stress = MIDDEN_STRESS_RANDOM;
+  refuse(&config, MIDDEN_CONFLICT, "collect=asked", "choose collect=auto");
+  config = initial;
   config.growth = MIDDEN_GROWTH_FIXED;
   refuse(&config, MIDDEN_CONFLICT, "growth=fixed", "heap-limit");
   config = initial;
@@ -64,6 +71,9 @@ START_TEST(values_outside_their_enumerations) {
   midden_config config = initial;
   config.stack = (midden_stack_mode)7;
   refuse(&config, MIDDEN_BAD_ARGUMENT, "stack", "");
+  config = initial;
+  config.collecting = (midden_collecting)7;
+  refuse(&config, MIDDEN_BAD_ARGUMENT, "collecting", "");
   config = initial;
   config.growth = (midden_growth)7;
   refuse(&config, MIDDEN_BAD_ARGUMENT, "growth", "");

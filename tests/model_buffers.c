@@ -63,6 +63,7 @@ static void close_pool(model *here) {
   size_t held = 0;
   for (size_t i = 0; i < MODEL_LEASES; i++) held += here->leases[i].address != NULL;
   for (size_t i = 0; i < MODEL_BUFFERS; i++) held += here->buffers[i].leased;
+  if (here->config.collecting == MIDDEN_COLLECTING_ASKED) midden_collect(here->mutator, MIDDEN_FULL); /* it would not */
   midden_status status = midden_pool_close(here->mutator, here->pool);
   bool sure = here->exact && strcmp(here->config.collector, "none") != 0;
   if (held > 0 && status != MIDDEN_IN_USE) model_fail(here, "a pool of which %zu leases are out: %s", held, midden_status_name(status));

@@ -22,8 +22,9 @@ void model_shrink(model *here) {
 }
 
 void model_collect(model *here) {
-  midden_collection which = model_below(here, 3) == 0 ? MIDDEN_FULL : MIDDEN_MINOR;
-  bool full = which == MIDDEN_FULL || !here->config.generational;
+  static const midden_collection requests[] = {MIDDEN_FULL, MIDDEN_PACED, MIDDEN_MINOR, MIDDEN_MINOR};
+  midden_collection which = requests[model_below(here, sizeof requests / sizeof requests[0])];
+  bool full = which != MIDDEN_MINOR || !here->config.generational;
   midden_status status = midden_collect(here->mutator, which);
   if (status == MIDDEN_UNSUPPORTED && strcmp(here->config.collector, "none") == 0) {
     model_compare(here);

@@ -44,6 +44,7 @@ static uint64_t run_rounds(int index, const char *options, bool switching, size_
                   (unsigned long long)result.operations, result.message, (unsigned long long)seed);
     ck_assert_uint_gt(result.operations, 0);
     ck_assert_uint_gt(result.comparisons, 0);
+    if (strstr(options, "collect=asked")) ck_assert_uint_eq(result.heap.collections, result.heap.requested_collections);
     collections += result.heap.collections;
     refused += result.refused;
     asked += result.heap.pressure_calls;
@@ -76,6 +77,13 @@ END_TEST
 START_TEST(tight) {
   uint64_t refused = run(_i, "heap-limit=256K,heap-initial=64K", false);
   if (operations(combination_at(_i)) >= 8000 && getenv("MIDDEN_TEST_SEED") == NULL) ck_assert_uint_gt(refused, 0);
+}
+END_TEST
+
+/* The same where only what the model asks for collects. */
+START_TEST(asked) {
+  uint64_t refused = run(_i, "collect=asked,heap-limit=512K,heap-initial=64K", false);
+  if (getenv("MIDDEN_TEST_SEED") == NULL) ck_assert_uint_gt(refused, 0);
 }
 END_TEST
 
@@ -123,6 +131,7 @@ int main(void) {
       {fixed, ANYWHERE},
       {balance, ANYWHERE},
       {tight, COLLECTING},
+      {asked, COLLECTING | CALM},
       {pressure, COLLECTING},
       {switching, ANYWHERE},
       {guarded, ANYWHERE},

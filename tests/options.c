@@ -26,7 +26,7 @@ static midden_config parsed(const char *text) {
 static bool same(const midden_config *a, const midden_config *b) {
   return strcmp(a->collector, b->collector) == 0 && a->stack == b->stack && a->heap_limit == b->heap_limit &&
          a->generational == b->generational && a->nursery == b->nursery && a->heap_initial == b->heap_initial &&
-         a->growth == b->growth && a->growth_factor == b->growth_factor &&
+         a->collecting == b->collecting && a->growth == b->growth && a->growth_factor == b->growth_factor &&
          a->stress == b->stress && a->stress_value == b->stress_value && a->stress_mean == b->stress_mean && a->guard == b->guard &&
          a->guard_sites == b->guard_sites && a->unrooted == b->unrooted && a->verify == b->verify &&
          a->poison == b->poison && a->memory_checker == b->memory_checker && a->census == b->census &&
@@ -43,6 +43,9 @@ START_TEST(each_option) {
   }
   ck_assert_int_eq(parsed("stack=precise").stack, MIDDEN_STACK_PRECISE);
   ck_assert_int_eq(parsed("stack=precise,stack=conservative").stack, MIDDEN_STACK_CONSERVATIVE);
+  ck_assert_int_eq(parsed("").collecting, MIDDEN_COLLECTING_AUTO);
+  ck_assert_int_eq(parsed("collect=asked").collecting, MIDDEN_COLLECTING_ASKED);
+  ck_assert_int_eq(parsed("collect=asked,collect=auto").collecting, MIDDEN_COLLECTING_AUTO);
   ck_assert_int_eq(parsed("growth=fixed").growth, MIDDEN_GROWTH_FIXED);
   ck_assert_int_eq(parsed("growth=ratio").growth, MIDDEN_GROWTH_RATIO);
   ck_assert_int_eq(parsed("growth=balance").growth, MIDDEN_GROWTH_BALANCE);
@@ -129,11 +132,12 @@ START_TEST(print_and_parse_round_trip) {
     size_t collectors = 0;
     while (midden_collector_name(collectors) != NULL) collectors++;
     snprintf(text, sizeof text,
-             "collector=%s,stack=%s,generational=%s,nursery=%zuK,heap-limit=%zu,heap-initial=%zuK,growth=%s,stress=%s,"
+             "collector=%s,stack=%s,generational=%s,nursery=%zuK,heap-limit=%zu,heap-initial=%zuK,collect=%s,growth=%s,stress=%s,"
              "guard=%s,unrooted=%s,verify=%s,poison=%s,memory-checker=%s,finalizers=%s,log=%s,timeline=%s,profile=%s",
              midden_collector_name(test_random_below(&random, collectors)), stacks[test_random_below(&random, 2)],
              test_random_below(&random, 2) ? "yes" : "no", 1 + test_random_below(&random, 9000),
              1 + test_random_below(&random, 1u << test_random_below(&random, 31)), 1 + test_random_below(&random, 5000),
+             test_random_below(&random, 2) ? "auto" : "asked",
              growths[test_random_below(&random, COUNT_OF(growths))],
              stresses[test_random_below(&random, COUNT_OF(stresses))],
              guards[test_random_below(&random, COUNT_OF(guards))], unrooteds[test_random_below(&random, COUNT_OF(unrooteds))],
@@ -208,7 +212,7 @@ static void check_bad_value(const char *name, const char *accepted) {
   ck_assert_int_eq(midden_config_parse(&config, text, NULL), MIDDEN_BAD_OPTION);
 }
 
-START_TEST(bad_values) { ck_assert_uint_eq(for_each_option(check_bad_value), 21); }
+START_TEST(bad_values) { ck_assert_uint_eq(for_each_option(check_bad_value), 22); }
 END_TEST
 
 START_TEST(bad_names) {

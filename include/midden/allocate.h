@@ -45,7 +45,8 @@ MIDDEN_API void *midden_alloc_sized_slow(midden_mutator *mutator, unsigned kind_
 /* Allocates an object of a fixed-size kind.
  * post: `shape.size` bytes or more, zeroed (unless MIDDEN_KIND_UNZEROED), aligned to 8 or to the
  * kind's alignment; or NULL after an emergency collection, and midden_last_status says why.
- * MAY COLLECT AND MOVE. Owner thread, not from inside a collection. */
+ * MAY COLLECT AND MOVE, but not with collect=asked: there memory is refused without a collection. Owner thread, not
+ * from inside a collection. */
 static inline void *midden_alloc(midden_mutator *mutator, midden_kind kind) {
   midden_cursor *cursor = &mutator->cursors[kind.cursor];
   char *cell = cursor->next;

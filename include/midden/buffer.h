@@ -36,7 +36,8 @@ MIDDEN_API midden_buffer *midden_buffer_new(midden_mutator *mutator, size_t size
 
 /* A buffer whose bytes are a lease of a pool: waits for it as midden_pool_acquire does, with the same answers. If it would
  * have to wait while buffers of this heap have leases of the pool, it collects first: they may be dead. (While the
- * heap's thread waits, nothing is collected: a program that waits for its own garbage would wait for ever.)
+ * heap's thread waits, nothing is collected: a program that waits for its own garbage would wait for ever. With
+ * collect=asked that is up to the host: it collects before it waits without a time-out.)
  * MAY COLLECT AND MOVE. post: MIDDEN_OK and *buffer; or *buffer untouched and a status of midden_pool_acquire, or
  * NO_MEMORY for the object. */
 MIDDEN_API midden_status midden_buffer_acquire(midden_mutator *mutator, midden_pool *pool, size_t size, uint64_t timeout_ns,

@@ -11,8 +11,14 @@ typedef struct midden_heap midden_heap;
 
 typedef enum midden_stack_mode {
   MIDDEN_STACK_CONSERVATIVE = 0, /* the C stack and registers are scanned; what they hit is pinned */
-  MIDDEN_STACK_PRECISE           /* only registered roots, frames and handles are roots */
+  MIDDEN_STACK_PRECISE,          /* only registered roots, frames and handles are roots */
+  MIDDEN_STACK_PINNING           /* they are scanned, and what they hit stays in place, but is not kept alive by that */
 } midden_stack_mode;
+
+typedef enum midden_collecting {
+  MIDDEN_COLLECTING_AUTO = 0, /* allocation collects: when enough was allocated, and when memory is refused */
+  MIDDEN_COLLECTING_ASKED     /* only midden_collect and midden_defragment do: see midden_collection_due */
+} midden_collecting;
 
 typedef enum midden_growth {
   MIDDEN_GROWTH_RATIO = 0, /* collect when the heap reaches growth_factor times the last live size */
@@ -130,13 +136,14 @@ typedef struct midden_config {
                                    is the first number that makes a new file */
   size_t profile;               /* mean bytes between two samples of the allocation profile (profile.h); 0: none */
   char profile_file[104];       /* "", or where the profile is written when the heap is closed */
+  midden_collecting collecting; /* the option `collect` */
 } midden_config;
 
 #define MIDDEN_CONFIG_DEFAULT                                                                        \
   {                                                                                                  \
     "mark-sweep", MIDDEN_STACK_CONSERVATIVE, 0, 0, 0, false, 0, (size_t)4 << 20, MIDDEN_GROWTH_RATIO, 2.0, 90, \
         MIDDEN_STRESS_OFF, 0, 64, MIDDEN_VERIFY_OFF, MIDDEN_GUARD_OFF, 0, MIDDEN_UNROOTED_OFF, false, true, false, "off", \
-        {1, 0, 0}, 0, NULL, NULL, NULL, NULL, NULL, 0, "", 0, "" \
+        {1, 0, 0}, 0, NULL, NULL, NULL, NULL, NULL, 0, "", 0, "", MIDDEN_COLLECTING_AUTO \
   }
 
 /* Applies "name=value,name=value" to a configuration.

@@ -35,6 +35,22 @@ MIDDEN_API midden_mutator *midden_attach(midden_heap *heap, const void *stack_bo
  * MISUSE (or NULL); or MISUSE and nothing happened. Does not collect. */
 MIDDEN_API midden_status midden_detach(midden_mutator *mutator);
 
+/* Hands the heap over to the calling thread: it becomes the heap's, and the mutator's attached stack is from now on its
+ * stack, from `stack_bottom` as by midden_attach. For hosts that run an interpreter on several threads, one at a time, and
+ * hold a lock for that: the mutex, or whatever else orders what one thread did before what the next does, is the host's
+ * business, and nothing here waits or checks.
+ * With stack=conservative, what only the previous thread's stack and registers hold is from now on neither kept nor in
+ * place: what that thread is to find when it takes the heap back must be reachable otherwise, and its locals be read
+ * again. Roots, handles and pins are the mutator's and stay. So do open frames (MIDDEN_FRAME), whichever stack they are
+ * on: their functions must not return before they are closed, innermost first. Coroutine stacks stay, too.
+ * pre: no other thread uses the heap from now on until it has adopted it in turn; the mutator is the heap's only one, and
+ * no coroutine's stack is its running one (midden_stack_switch).
+ * post: MIDDEN_OK; or nothing has changed and *error (may be NULL) says why: BAD_ARGUMENT (stack_bottom, as for
+ * midden_attach), MISUSE (another mutator, a running coroutine, from inside a collection or callback, while the heap is
+ * being closed). Any thread, the heap's own included, which moves the bottom of its stack. Cost: constant, but for asking
+ * the system for the thread's stack. Does not collect or move. */
+MIDDEN_API midden_status midden_adopt(midden_mutator *mutator, const void *stack_bottom, midden_error *error);
+
 /* The heap that a mutator is attached to. */
 MIDDEN_API midden_heap *midden_heap_of(const midden_mutator *mutator);
 
@@ -53,12 +69,24 @@ MIDDEN_API midden_status midden_heap_use(midden_heap *heap, const char *collecto
 
 typedef enum midden_collection {
   MIDDEN_MINOR, /* the young objects, where the heap is generational; otherwise as MIDDEN_FULL */
-  MIDDEN_FULL
+  MIDDEN_FULL,  /* all that can be had: for who needs the memory, or has the time */
+  MIDDEN_PACED  /* full, and made as the heap makes those that are due: dense-span is honoured, and it counts for
+                   collect-share */
 } midden_collection;
 
 /* Collects now. MAY COLLECT AND MOVE. post: MIDDEN_OK; UNSUPPORTED under collector=none; MISUSE from
  * inside a collection; CORRUPT when verify= found something, which it reported. */
 MIDDEN_API midden_status midden_collect(midden_mutator *mutator, midden_collection collection);
+
+/* Whether a collection is due: enough was allocated since the last, so that with collect=auto the next refill would
+ * collect; or, with collect=asked, memory was refused since then. For hosts whose C code can be interrupted by a
+ * collection at some points only: they open the heap with collect=asked, and at these points collect (MIDDEN_PACED; where
+ * the heap is generational, most of the time MIDDEN_MINOR) if it says so. What is allocated between two such points needs
+ * room under heap-limit beyond what is due: with soft-limit below it there is some. (MPS calls such an arena clamped;
+ * Lua's points are luaC_checkGC.)
+ * post: false under collector=none, from inside a collection, and on misuse. What stress= wants does not count.
+ * Cost: constant, a few loads. Does not collect or move. Owner thread. */
+MIDDEN_API bool midden_collection_due(const midden_mutator *mutator);
 
 /* Collects now, and makes the heap smaller: moves the objects of spans that are mostly empty into the gaps of others of
  * the same kind and size, so that pages come free. Under any collector that collects, mark-sweep included: a host

@@ -11,12 +11,14 @@
  *   ambiguous   a word that may be a reference; what it hits is pinned, never rewritten
  *
  * Threads: in this version a heap and everything attached to it belong to the thread that
- * opened the heap; different threads may use different heaps at the same time without any
- * locking, because nothing in the library is global (but the signal handler of guard=report, see debug.h).
+ * opened the heap, until midden_adopt hands them to another; different threads may use
+ * different heaps at the same time without any locking, because nothing in the library is global
+ * (but the signal handler of guard=report, see debug.h).
  *
  * "May collect" on a declaration means: unreachable objects may be freed and, under a moving
  * collector, every object that is not pinned may move. References that the host keeps in
- * places which neither a root nor the conservative stack scan covers are stale afterwards. */
+ * places which neither a root nor the conservative stack scan covers are stale afterwards. With
+ * collect=asked only midden_collect and midden_defragment do, whatever other declarations say. */
 #ifndef MIDDEN_MIDDEN_H
 #define MIDDEN_MIDDEN_H
 

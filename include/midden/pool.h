@@ -78,7 +78,8 @@ MIDDEN_API midden_status midden_pool_release(midden_pool *pool, midden_lease *le
 MIDDEN_API midden_status midden_pool_shut(midden_pool *pool);
 
 /* Shuts a pool, waits until those that are woken have left it, and gives its memory back. MAY COLLECT AND MOVE: once, if
- * buffers of the heap have leases of it.
+ * buffers of the heap have leases of it. (With collect=asked it does not: owners that may be dead count, and the host
+ * collects before.)
  * post: MIDDEN_OK, and the pool is gone: no thread may use it any more; or IN_USE: leases are out. They are reported as
  * by midden_pool_report, and stay valid; the pool is shut, and can be closed again when they are back. MISUSE.
  * What is not closed when the heap is closed is reported and goes with it. Owner thread. */

@@ -50,7 +50,7 @@ typedef struct midden_statistics {
   uint64_t stress_collections;    /* of these, by stress= */
   uint64_t pressure_calls;        /* of the host's pressure callback */
   uint64_t share_refusals;        /* allocations that failed because of collect-share */
-  uint64_t requested_collections; /* of these, by midden_collect */
+  uint64_t requested_collections; /* of these, by midden_collect and midden_defragment */
   uint64_t objects_moved;
   uint64_t bytes_moved;
   uint64_t spans_emptied;         /* by midden_defragment */

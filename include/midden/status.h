@@ -8,7 +8,7 @@ MIDDEN_BEGIN_DECLARATIONS
 
 typedef enum midden_status {
   MIDDEN_OK = 0,
-  MIDDEN_NO_MEMORY,    /* the operating system or `heap-limit` refused, after an emergency collection */
+  MIDDEN_NO_MEMORY,    /* the operating system or `heap-limit` refused, after an emergency collection if collect=auto */
   MIDDEN_BAD_ARGUMENT, /* an argument is outside what the declaration allows */
   MIDDEN_BAD_OPTION,   /* an option's name or value is not understood */
   MIDDEN_CONFLICT,     /* options or kinds that cannot work together */

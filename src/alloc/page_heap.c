@@ -95,13 +95,23 @@ static size_t count_clean(const struct page_heap *heap, size_t first, size_t cou
   return clean_pages;
 }
 
-/* The limit holds for backed pages too, give or take a little: before `new_pages` more are backed, as many
- * dirty free ones as must go are cleaned, from the highest address down, for the lowest are reused first. With
+/* Of the pages that are backed when `new_pages` more are: how many dirty ones are to go. */
+static size_t excess_pages(const struct page_heap *heap, size_t new_pages) {
+  size_t wanted = heap->used_pages + heap->dirty_pages + new_pages, goal = heap->goal_pages;
+  size_t excess = wanted > page_heap_most_backed(heap) ? wanted - page_heap_limit(heap) : 0;
+  /* What is free but scattered, so that this request finds no place in it, is not needed either. */
+  if (goal && new_pages && wanted > goal + page_heap_slack(heap)) {
+    excess = size_maximum(excess, size_minimum(wanted - goal, heap->dirty_pages));
+  }
+  return excess;
+}
+
+/* The limit holds for backed pages too, and so does what is expected to be used, give or take a little: before `new_pages`
+ * more are backed, as many dirty free ones as must go are cleaned, from the highest address down, for the lowest are reused first. With
  * no slack, a heap that is kept full of objects of many sizes would return and fault pages all the time
  * (measured: twice the time of the pure-leaf benchmark). */
 static void make_room(struct page_heap *heap, size_t new_pages) {
-  size_t wanted = heap->used_pages + heap->dirty_pages + new_pages;
-  size_t excess = wanted > page_heap_most_backed(heap) ? wanted - page_heap_limit(heap) : 0;
+  size_t excess = excess_pages(heap, new_pages);
   for (size_t chunk = (heap->frontier + SUMMARY_CHUNK - 1) / SUMMARY_CHUNK; excess > 0 && chunk-- > 0;) {
     if (heap->freed_at[chunk]) excess -= clean_chunk(heap, chunk, excess);
   }

@@ -28,6 +28,8 @@ struct page_heap {
   size_t usable;
   size_t populated;            /* virgin pages below it are backed already */
   size_t limit_pages;          /* pages in use, with the charged ones, never exceed it; nor do they with the dirty ones, by more than a 16th */
+  size_t goal_pages;           /* in use before the next collection, as far as is known; dirty ones beyond are not kept when
+                                  new ones are backed. 0: not known */
   size_t charged_pages;        /* of the limit, taken up by memory outside the range */
   size_t used_pages;
   size_t dirty_pages;          /* free and backed */
@@ -50,6 +52,14 @@ static inline size_t page_heap_room(const struct page_heap *heap) {
 /* The most pages that are backed, in use or dirty. */
 static inline size_t page_heap_most_backed(const struct page_heap *heap) {
   return page_heap_limit(heap) + heap->limit_pages / 16;
+}
+
+/* Pages that more than the goal may be backed by: with less, a heap of large objects would return and fault in pages
+ * all the time. */
+#define PAGE_HEAP_SLACK_LEAST ((size_t)64) /* 512 KiB */
+static inline size_t page_heap_slack(const struct page_heap *heap) {
+  size_t share = heap->goal_pages / 16;
+  return share > PAGE_HEAP_SLACK_LEAST ? share : PAGE_HEAP_SLACK_LEAST;
 }
 
 /* Takes `count` pages. post: the first page's index, and *zero says whether all of them read zero; or

@@ -207,7 +207,8 @@ struct graph_call {
 };
 
 bool mdn_graph_stacks_covered(const struct core *core, const char *stack_pointer) {
-  for (const struct mutator *mutator = core->conservative ? core->mutators : NULL; mutator; mutator = mutator->next) {
+  bool scanned = core->conservative && !core->stacks_pin_only;
+  for (const struct mutator *mutator = scanned ? core->mutators : NULL; mutator; mutator = mutator->next) {
     if (!mdn_stacks_covers(&mutator->stacks, stack_pointer)) return false;
   }
   return true;

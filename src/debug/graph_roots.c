@@ -134,7 +134,7 @@ bool mdn_graph_find_roots(struct graph *graph, const struct collection *collecti
   find_pins(&search);
   find_finalizers(&search, core->finalizers.queue, GRAPH_QUEUE);
   graph->stack_roots = graph->roots.count;
-  if (core->conservative && collection) find_on_stacks(&search);
+  if (core->conservative && !core->stacks_pin_only && collection) find_on_stacks(&search);
   graph->weak_roots = graph->roots.count;
   find_finalizers(&search, core->finalizers.young.first, GRAPH_FINALIZER);
   find_finalizers(&search, core->finalizers.old.first, GRAPH_FINALIZER);

@@ -24,6 +24,11 @@ void mdn_tracer_pin_cell(struct tracer *tracer, uintptr_t cell) {
 
 /* An ambiguous word means this cell. */
 static inline void hit(struct tracer *tracer, uintptr_t cell) {
+  if (tracer->pins_only) {
+    mdn_tracer_pin_only(tracer, cell);
+    tracer->core->phases.pinned = true; /* it may turn out to be dead */
+    return;
+  }
   mdn_tracer_pin_cell(tracer, cell);
   if (__builtin_expect(tracer->core->hits.count > 0, 0)) mdn_hits_tell(tracer->core, cell);
 }

@@ -5,10 +5,12 @@ void mdn_core_visit_ambiguous(const struct collection *collection, midden_visito
   struct core *core = collection->core;
   mdn_registry_visit_ambiguous(&core->registry, visitor);
   if (!core->conservative) return;
+  core->tracer.pins_only = core->stacks_pin_only;
   for (struct mutator *mutator = core->mutators; mutator; mutator = mutator->next) {
     mdn_stacks_visit(&mutator->stacks, collection->stack_pointer, collection->registers, collection->register_count,
                      visitor);
   }
+  core->tracer.pins_only = false;
 }
 
 void mdn_core_visit_precise(struct core *core, midden_visitor *visitor) {

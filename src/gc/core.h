@@ -93,6 +93,7 @@ struct core {
   struct tracer tracer;
   struct scavenger *scavenger; /* copying's pass, while it runs */
   bool conservative;         /* stacks are scanned */
+  bool stacks_pin_only;      /* and what they hit is not marked for that */
   bool poison;
   unsigned dense_percent;    /* in this collection, compaction leaves spans at the beginning alone that are so full */
   bool fill_old_spans;       /* in this collection, copies may go into old spans' gaps */

@@ -48,6 +48,7 @@ struct tracer {
   struct reference_form form;
   struct mark_stack stack;
   bool overflowed;
+  bool pins_only; /* what ambiguous words hit, now, is pinned and not marked */
   struct {
     midden_word *next, *end;
   } portions[TRACER_PORTIONS];

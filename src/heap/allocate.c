@@ -17,7 +17,7 @@ static void collect_if_due(midden_heap *heap) {
   if (heap->config.stress != MIDDEN_STRESS_OFF) {
     if (mdn_stress_due(heap)) mdn_heap_collect(heap, CAUSE_STRESS, mdn_pacing_minor(heap, CAUSE_STRESS));
   }
-  if (heap->pacing.allocated >= heap->pacing.threshold && heap->collector->collect) {
+  if (heap->pacing.allocated >= heap->pacing.threshold && heap_collects_itself(heap)) {
     mdn_heap_collect(heap, CAUSE_PACING, mdn_pacing_minor(heap, CAUSE_PACING));
   }
 }
@@ -26,7 +26,7 @@ void mdn_collect_if_due(midden_heap *heap, size_t size) {
   collect_if_due(heap);
   /* What is large counts before it is made: it may be what reaches the threshold. */
   if (heap->pacing.allocated + size > heap->pacing.threshold && heap->pacing.allocated > heap->pacing.threshold / 2 &&
-      heap->collector->collect) {
+      heap_collects_itself(heap)) {
     mdn_heap_collect(heap, CAUSE_PACING, mdn_pacing_minor(heap, CAUSE_PACING));
   }
 }

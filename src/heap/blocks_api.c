@@ -18,7 +18,10 @@ static __attribute__((noinline)) void *refuse(midden_mutator *face, midden_statu
 
 /* Pages that blocks have taken are room that the next collection has to make up for. */
 static __attribute__((noinline)) void *count_pages(struct mutator *mutator, void *block, size_t bytes) {
-  if (!block) return refuse(&mutator->face, MIDDEN_NO_MEMORY);
+  if (!block) {
+    heap_note_refusal(mutator->heap);
+    return refuse(&mutator->face, MIDDEN_NO_MEMORY);
+  }
   mutator->heap->pacing.allocated += bytes;
   return block;
 }

@@ -135,7 +135,7 @@ static midden_status acquire_or_collect(midden_heap *heap, midden_pool *pool, si
   if (status != MIDDEN_TIMED_OUT) return status;
   midden_pool_statistics statistics = {0};
   midden_pool_statistics_read(pool, &statistics);
-  if (statistics.owned_leases > 0) mdn_heap_collect(heap, CAUSE_REQUEST, false);
+  if (statistics.owned_leases > 0 && heap_collects_itself(heap)) mdn_heap_collect(heap, CAUSE_REQUEST, false);
   return midden_pool_acquire(pool, size, timeout_ns, site, lease);
 }
 

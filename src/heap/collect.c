@@ -36,7 +36,7 @@ void mdn_heap_report(midden_heap *heap, bool always, const char *format, ...) {
 }
 
 const char *mdn_cause_name(enum cause cause) {
-  static const char *const names[] = {"pacing", "request", "stress", "emergency"};
+  static const char *const names[] = {"pacing", "request", "stress", "emergency", "paced"};
   return names[cause];
 }
 
@@ -60,7 +60,7 @@ static void measure(midden_heap *heap, const struct collected *collected) {
     figures->stress_moved += collected->moved;
     figures->stress_pinned += collected->pinned;
   }
-  figures->requested_collections += collected->cause == CAUSE_REQUEST;
+  figures->requested_collections += collected->cause == CAUSE_REQUEST || collected->cause == CAUSE_PACED;
   figures->total_pause_ns += pause_ns;
   figures->last_pause_ns = pause_ns;
   histogram_count(&figures->pauses[collected->minor], pause_ns);
@@ -101,7 +101,7 @@ static void collect_and_measure(midden_heap *heap, const struct collector *colle
   probe_collection_begin(heap, collected->number, collected->minor, (int)collected->cause);
   step_begin(&core->steps, STEP_PREPARE);
   collected->began = core->space.now = core->steps.starts[0].at;
-  /* Who asks for a collection, or needs its memory, gets all that can be had. */
+  /* Who asks for a collection, or needs its memory, gets all that can be had; but who asks for what is due, just that. */
   bool thorough = collected->cause == CAUSE_REQUEST || collected->cause == CAUSE_EMERGENCY;
   core->dense_percent = thorough ? 100 : heap->config.dense_span;
   collector->collect(collected->collection);
@@ -150,6 +150,7 @@ static __attribute__((noinline)) void collect_with_registers(void *context, cons
     attempt->status = mdn_observers_after(heap, &collected);
   } else { /* what is broken must not be moved about */
     heap->pacing.allocated = 0;
+    heap->pacing.refused = false;
   }
   mdn_heap_close_cells(heap);
   heap->collecting = false;
@@ -183,14 +184,15 @@ static const struct collector *choose(midden_heap *heap) {
   return last_resort ? last_resort : heap->collector;
 }
 
-midden_status mdn_heap_collect(midden_heap *heap, enum cause cause, bool minor) {
+/* Not inlined: its frame is one that callers wipe. */
+__attribute__((noinline)) midden_status mdn_heap_collect(midden_heap *heap, enum cause cause, bool minor) {
   minor = minor && heap->core.generational && !heap->core.remembered.overflowed;
   if (minor) return collect_with(heap, heap->collector, cause, true);
   const struct collector *collector = choose(heap);
   midden_status status = collect_with(heap, collector, cause, false);
   if (collector == heap->collector) heap->shredded = is_shredded(heap);
   if (status != MIDDEN_OK) return status;
-  if (cause == CAUSE_PACING || cause == CAUSE_EMERGENCY) mdn_share_count(heap);
+  if (cause != CAUSE_REQUEST && cause != CAUSE_STRESS) mdn_share_count(heap);
   mdn_pressure_after_collection(heap);
   return status;
 }
@@ -218,6 +220,15 @@ midden_status midden_defragment(midden_mutator *face, size_t budget, bool *more)
 midden_status midden_collect(midden_mutator *face, midden_collection collection) {
   if (mutator_enter(face) != MIDDEN_OK || mutator_of(face)->heap->in_callback) return MIDDEN_MISUSE;
   midden_heap *heap = mutator_of(face)->heap;
-  if ((unsigned)collection > MIDDEN_FULL) return MIDDEN_BAD_ARGUMENT;
-  return mdn_heap_collect(heap, CAUSE_REQUEST, collection == MIDDEN_MINOR);
+  if ((unsigned)collection > MIDDEN_PACED) return MIDDEN_BAD_ARGUMENT;
+  enum cause cause = collection == MIDDEN_PACED ? CAUSE_PACED : CAUSE_REQUEST;
+  mdn_stacks_wipe();
+  return mdn_heap_collect(heap, cause, collection == MIDDEN_MINOR);
+}
+
+bool midden_collection_due(const midden_mutator *face) {
+  if (mutator_enter(face) != MIDDEN_OK) return false;
+  const midden_heap *heap = mutator_of(face)->heap;
+  const struct pacing *pacing = &heap->pacing;
+  return heap->collector->collect && (pacing->allocated >= pacing->threshold || pacing->refused);
 }

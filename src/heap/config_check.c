@@ -8,8 +8,12 @@
 
 /* Values that only a host's code can set wrong. */
 static midden_status check_enumerations(const midden_config *config, midden_error *error) {
-  if ((unsigned)config->stack > MIDDEN_STACK_PRECISE) {
+  if ((unsigned)config->stack > MIDDEN_STACK_PINNING) {
     return mdn_error(error, MIDDEN_BAD_ARGUMENT, "stack is %u, which is no midden_stack_mode", (unsigned)config->stack);
+  }
+  if ((unsigned)config->collecting > MIDDEN_COLLECTING_ASKED) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT, "collecting is %u, which is no midden_collecting",
+                     (unsigned)config->collecting);
   }
   if ((unsigned)config->growth > MIDDEN_GROWTH_BALANCE) {
     return mdn_error(error, MIDDEN_BAD_ARGUMENT, "growth is %u, which is no midden_growth", (unsigned)config->growth);
@@ -90,6 +94,15 @@ static midden_status check_growth(const midden_config *config, midden_error *err
   return MIDDEN_OK;
 }
 
+static midden_status check_collecting(const midden_config *config, midden_error *error) {
+  if (config->collecting == MIDDEN_COLLECTING_ASKED && config->stress != MIDDEN_STRESS_OFF) {
+    return mdn_error(error, MIDDEN_CONFLICT,
+                     "stress collects at allocations, and with collect=asked none of them does: choose collect=auto or "
+                     "stress=off");
+  }
+  return MIDDEN_OK;
+}
+
 /* What only a collector that collects can do. */
 static midden_status check_collector_needs(const midden_config *config, bool collects, midden_error *error) {
   if (!collects && config->stress != MIDDEN_STRESS_OFF) {
@@ -109,7 +122,7 @@ static midden_status check_collector_needs(const midden_config *config, bool col
   if (config->unrooted != MIDDEN_UNROOTED_OFF && (!collects || config->stack != MIDDEN_STACK_PRECISE)) {
     return mdn_error(error, MIDDEN_CONFLICT,
                      "unrooted looks at collections for what roots have missed on the stack, and %s: choose %s or unrooted=off",
-                     collects ? "stack=conservative takes the stack itself for roots" : "collector=none has no collections",
+                     collects ? "the stack is scanned as it is" : "collector=none has no collections",
                      collects ? "stack=precise" : "another collector");
   }
   return MIDDEN_OK;
@@ -137,6 +150,7 @@ midden_status mdn_config_check(const midden_config *config, midden_error *error)
   midden_status status = check_enumerations(config, error);
   if (status == MIDDEN_OK) status = check_ranges(config, error);
   if (status == MIDDEN_OK) status = check_growth(config, error);
+  if (status == MIDDEN_OK) status = check_collecting(config, error);
   if (status == MIDDEN_OK) status = check_collector_needs(config, collector->capabilities & COLLECTOR_COLLECTS, error);
   if (status == MIDDEN_OK) status = check_log(config, error);
   if (status == MIDDEN_OK) status = check_references(&config->references, config->cleared, error);

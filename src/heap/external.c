@@ -42,7 +42,10 @@ midden_status midden_external_add(midden_mutator *face, const void *object, size
   midden_heap *heap = mutator_of(face)->heap;
   struct core *core = &heap->core;
   if (object && midden_object_at(heap, object) != object) return MIDDEN_BAD_ARGUMENT;
-  if (!fits(heap, bytes)) return MIDDEN_NO_MEMORY;
+  if (!fits(heap, bytes)) {
+    heap_note_refusal(heap);
+    return MIDDEN_NO_MEMORY;
+  }
   uint64_t *counted = object ? mdn_side_add(core, &core->externals, (uintptr_t)object) : &core->external_unowned;
   if (!counted) return MIDDEN_NO_MEMORY;
   *counted += bytes;

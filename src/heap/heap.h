@@ -29,6 +29,7 @@ struct pacing {
   uint64_t mutator_since; /* clock at the end of the last collection */
   double allocation_rate; /* smoothed, bytes per second */
   double collection_rate; /* smoothed, live bytes per second of pause */
+  bool refused; /* collect=asked: memory was refused since the last collection */
 };
 
 /* The share of time spent collecting, over the last full collections. */
@@ -110,6 +111,16 @@ static inline midden_status mutator_enter(const midden_mutator *face) {
   return heap_enter(mutator_of(face)->heap);
 }
 
+/* Whether the heap collects of itself at all: what collects, and is no call of the host's for just that, asks here first. */
+static inline bool heap_collects_itself(const midden_heap *heap) {
+  return heap->config.collecting == MIDDEN_COLLECTING_AUTO && heap->collector->collect;
+}
+
+/* Memory is refused. Where only the host collects, it is told by midden_collection_due that it had better. */
+static inline void heap_note_refusal(midden_heap *heap) {
+  heap->pacing.refused |= heap->config.collecting == MIDDEN_COLLECTING_ASKED;
+}
+
 /* Gives the unused rests of runs back, outside a collection. */
 void mdn_heap_flush(midden_heap *heap);
 
@@ -166,11 +177,11 @@ void mdn_pools_close(midden_heap *heap);
 bool mdn_pressure(midden_heap *heap, midden_pressure pressure, size_t bytes);
 /* After a full collection: where more lives than the soft limit. */
 void mdn_pressure_after_collection(midden_heap *heap);
-/* Counts a full collection that the heap wanted itself. */
+/* Counts a full collection that the heap wanted itself, or that the host had made as if. */
 void mdn_share_count(midden_heap *heap);
 
-/* Collects as `take` failing wants it, until it succeeds or nothing helps: then the mutator's status is NO_MEMORY.
- * `take` is called with what else is given. */
+/* Collects as `take` failing wants it (not with collect=asked), until it succeeds or nothing helps: then the mutator's
+ * status is NO_MEMORY. `take` is called with what else is given. */
 typedef bool (*taking_function)(struct mutator *mutator, struct central *central, size_t size, void *taken);
 bool mdn_take_or_collect(struct mutator *mutator, struct central *central, size_t size, taking_function take,
                          void *taken);

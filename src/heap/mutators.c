@@ -113,6 +113,31 @@ midden_status midden_detach(midden_mutator *face) {
   return MIDDEN_OK;
 }
 
+/* Whether a heap may be handed over: all that heap_enter asks for but the thread. post: NULL; or what is wrong. */
+static const char *check_adopted(const midden_mutator *face) {
+  if (!face || face->signature != MUTATOR_SIGNATURE) return "not an attached mutator";
+  const struct mutator *mutator = mutator_of(face);
+  const midden_heap *heap = mutator->heap;
+  if (!heap_valid(heap) || heap->closing) return "the heap is being closed";
+  if (heap->collecting || heap->in_callback) return "inside a collection or a callback";
+  if (heap->core.mutators != mutator || mutator->next) return "the heap has other mutators: detach them";
+  if (mutator->stacks.running) return "a coroutine's stack is running: switch to the one that was attached on";
+  return NULL;
+}
+
+midden_status midden_adopt(midden_mutator *face, const void *stack_bottom, midden_error *error) {
+  const char *wrong = check_adopted(face);
+  if (wrong) return mdn_error(error, MIDDEN_MISUSE, "midden_adopt: %s", wrong);
+  struct mutator *mutator = mutator_of(face);
+  if (mutator->core->conservative && !mdn_stacks_attach(&mutator->stacks, stack_bottom)) {
+    return mdn_error(error, MIDDEN_BAD_ARGUMENT,
+                     "midden_adopt: stack_bottom is no address of a caller's local variable, and the stack's bottom is not "
+                     "known; give such an address or use stack=precise");
+  }
+  mutator->heap->thread = mdn_os_thread();
+  return MIDDEN_OK;
+}
+
 midden_heap *midden_heap_of(const midden_mutator *mutator) { return mutator_of(mutator)->heap; }
 
 midden_status midden_last_status(midden_mutator *face) {

@@ -5,7 +5,8 @@
 
 #include "gc/core.h"
 
-enum cause { CAUSE_PACING, CAUSE_REQUEST, CAUSE_STRESS, CAUSE_EMERGENCY };
+/* CAUSE_PACED: the host's request for what pacing would make. */
+enum cause { CAUSE_PACING, CAUSE_REQUEST, CAUSE_STRESS, CAUSE_EMERGENCY, CAUSE_PACED };
 
 const char *mdn_cause_name(enum cause cause);
 

@@ -98,7 +98,9 @@ midden_status midden_heap_open(const midden_config *config, midden_heap **result
   struct core *core = &heap->core;
   mdn_arena_open(&core->arena, &heap->memory);
   core->form = reference_form_of(&config->references);
-  core->conservative = config->stack == MIDDEN_STACK_CONSERVATIVE;
+  core->conservative = config->stack != MIDDEN_STACK_PRECISE;
+  core->stacks_pin_only = config->stack == MIDDEN_STACK_PINNING;
+  core->kinds.pins_while_tracing = core->stacks_pin_only; /* what is alive is known only when all is marked */
   core->poison = config->poison;
   core->generational = config->generational;
   core->tracer.core = core;

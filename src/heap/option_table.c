@@ -20,7 +20,7 @@ static void print_collector(const midden_config *config, char *text, size_t capa
 }
 
 static const struct word_value stack_words[] = {
-    {"conservative", MIDDEN_STACK_CONSERVATIVE}, {"precise", MIDDEN_STACK_PRECISE}, {NULL, 0}};
+    {"conservative", MIDDEN_STACK_CONSERVATIVE}, {"precise", MIDDEN_STACK_PRECISE}, {"pinning", MIDDEN_STACK_PINNING}, {NULL, 0}};
 static bool parse_stack(midden_config *config, const char *text) {
   int value;
   if (!mdn_option_parse_word(stack_words, text, &value)) return false;
@@ -78,6 +78,18 @@ static void print_share(const midden_config *config, char *text, size_t capacity
 static bool parse_initial(midden_config *config, const char *text) { return mdn_option_parse_size(text, &config->heap_initial); }
 static void print_initial(const midden_config *config, char *text, size_t capacity) {
   mdn_option_print_size(config->heap_initial, text, capacity);
+}
+
+static const struct word_value collect_words[] = {
+    {"auto", MIDDEN_COLLECTING_AUTO}, {"asked", MIDDEN_COLLECTING_ASKED}, {NULL, 0}};
+static bool parse_collect(midden_config *config, const char *text) {
+  int value;
+  if (!mdn_option_parse_word(collect_words, text, &value)) return false;
+  config->collecting = (midden_collecting)value;
+  return true;
+}
+static void print_collect(const midden_config *config, char *text, size_t capacity) {
+  snprintf(text, capacity, "%s", mdn_option_print_word(collect_words, (int)config->collecting));
 }
 
 #define RATIO_DEFAULT 2.0
@@ -305,8 +317,9 @@ static void print_profile(const midden_config *config, char *text, size_t capaci
 
 const struct option mdn_options[] = {
     {"collector", "a collector of this build", "who collects", parse_collector, print_collector},
-    {"stack", "conservative or precise",
-     "whether the C stack and registers are scanned for references, which then pin", parse_stack, print_stack},
+    {"stack", "conservative, precise or pinning",
+     "whether the C stack and registers are scanned for references, which then pin; pinning: and keep nothing alive", parse_stack,
+     print_stack},
     {"generational", "yes or no", "minor collections of what was allocated since the last; the host's stores need the barrier",
      parse_generational, print_generational},
     {"nursery", "auto or a size such as 64K, 64M, 1G", "bytes allocated between two minor collections", parse_nursery,
@@ -319,6 +332,8 @@ const struct option mdn_options[] = {
      parse_share, print_share},
     {"heap-initial", "a size such as 64K, 64M, 1G", "bytes allocated before the first collection, and at least between two",
      parse_initial, print_initial},
+    {"collect", "auto or asked", "whether allocation collects, or only the host does, by asking for it", parse_collect,
+     print_collect},
     {"growth", "ratio:F with F > 1, fixed, or balance:C with C > 0",
      "when to collect: at F times the live size; only when heap-limit is full; by the square-root rule", parse_growth,
      print_growth},

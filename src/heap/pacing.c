@@ -142,6 +142,7 @@ void mdn_pacing_after(midden_heap *heap, bool minor, uint64_t pause_ns) {
     pacing->collection_rate = smooth(pacing->collection_rate, live * 1e9 / (double)(pause_ns + 1));
     pacing->threshold = full_growth(heap);
     pacing->full_threshold = live_total(heap) + pacing->threshold;
+    heap->core.space.pages.goal_pages = pacing->full_threshold >> PAGE_SHIFT;
   }
   if (heap->core.generational) {
     weigh_minors(heap, minor, pause_ns);
@@ -153,6 +154,7 @@ void mdn_pacing_after(midden_heap *heap, bool minor, uint64_t pause_ns) {
     pacing->threshold = size_maximum(size_minimum(pacing->nursery, until_limits(heap)), THRESHOLD_LEAST);
   }
   pacing->allocated = 0;
+  pacing->refused = false;
   pacing->mutator_since = now;
 }
 

@@ -186,7 +186,8 @@ midden_status midden_pool_close(midden_mutator *face, midden_pool *pool) {
   mdn_pool_shut(pool, true);
   midden_pool_statistics statistics = {0};
   midden_pool_statistics_read(pool, &statistics);
-  if (statistics.owned_leases > 0) mdn_heap_collect(heap, CAUSE_REQUEST, false); /* the owners may be dead */
+  /* The owners may be dead. */
+  if (statistics.owned_leases > 0 && heap_collects_itself(heap)) mdn_heap_collect(heap, CAUSE_REQUEST, false);
   if (report_leases(heap, pool) > 0) return MIDDEN_IN_USE;
   end_pool(heap, pool);
   return MIDDEN_OK;

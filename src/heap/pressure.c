@@ -56,6 +56,8 @@ static bool within_share(midden_heap *heap, size_t size) {
 static bool collect_and_take(struct mutator *mutator, struct central *central, size_t size, taking_function take,
                              void *taken) {
   midden_heap *heap = mutator->heap;
+  heap_note_refusal(heap);
+  if (!heap_collects_itself(heap)) return false;
   if (mdn_heap_collect(heap, CAUSE_EMERGENCY, false) == MIDDEN_UNSUPPORTED) return false;
   if (take(mutator, central, size, taken)) return true;
   return mdn_heap_collect_last_resort(heap) != MIDDEN_UNSUPPORTED && take(mutator, central, size, taken);

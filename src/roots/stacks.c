@@ -1,6 +1,8 @@
 /* Stacks: bounds, switching, scanning. See stacks.h. */
 #include "roots/stacks.h"
 
+#include <string.h>
+
 #include "base/assertion.h"
 #include "base/bits.h"
 #include "base/os.h"
@@ -22,7 +24,6 @@ bool mdn_stacks_attach(struct stacks *stacks, const void *hint) {
   bool own = mdn_os_stack_bounds(&low, &bottom) && here >= low && here < bottom;
   void *begin, *end;
   bool fake = fake_stack_frame(fake_stack_current(), (uintptr_t)address, &begin, &end);
-  attached->low = own ? low : NULL;
   if (own && (fake || (address >= here && address <= bottom))) {
     bool near_end = !hint || fake || (size_t)(bottom - address) < HINT_SLACK;
     attached->high = near_end ? bottom : address + HINT_SLACK;
@@ -31,6 +32,7 @@ bool mdn_stacks_attach(struct stacks *stacks, const void *hint) {
   } else {
     return false;
   }
+  attached->low = own ? low : NULL;
   attached->high = (const char *)((uintptr_t)attached->high & ~(sizeof(midden_word) - 1));
   stacks->running = NULL;
   return true;
@@ -161,4 +163,12 @@ void mdn_stacks_visit_frames(const struct stacks *stacks, midden_visitor *visito
   for (const struct midden_stack *stack = stacks->coroutines; stack; stack = stack->next) {
     mdn_frames_visit(stack->frames, visitor);
   }
+}
+
+#define WIPED ((size_t)3 << 10)
+
+__attribute__((noinline)) void mdn_stacks_wipe(void) {
+  char bytes[WIPED];
+  memset(bytes, 0, sizeof bytes);
+  __asm__ volatile("" : : "r"(bytes) : "memory"); /* or there would be no need to write them */
 }

@@ -26,7 +26,8 @@ struct stacks {
   struct midden_stack *running;
 };
 
-/* `hint`: an address in the running stack, or NULL. post: false if no bottom can be found. */
+/* `hint`: an address in the running stack, or NULL. post: false if no bottom can be found, and nothing has
+ * changed. pre: no coroutine's stack is running. */
 bool mdn_stacks_attach(struct stacks *stacks, const void *hint);
 midden_stack *mdn_stacks_add(struct stacks *stacks, struct arena *arena, void *low, size_t bytes);
 midden_status mdn_stacks_remove(struct stacks *stacks, struct arena *arena, midden_stack *stack);
@@ -46,5 +47,10 @@ void mdn_stacks_visit(const struct stacks *stacks, const char *stack_pointer, co
 void mdn_stacks_visit_frames(const struct stacks *stacks, midden_visitor *visitor);
 /* Visits a chain of frames. */
 void mdn_frames_visit(const struct midden_frame *frame, midden_visitor *visitor);
+
+/* Zeroes the stack that the functions which the caller calls next are going to cover. What is conservatively scanned begins
+ * with frames of the library's own, and a place there that is not written to would show what the stack held before: a
+ * reference of a call that has returned. (Boehm's collector does it for its clients' frames, GC_clear_stack.) */
+void mdn_stacks_wipe(void);
 
 #endif
