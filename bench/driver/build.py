@@ -1,4 +1,5 @@
 """Building the programs: those in C with Meson, those in Java and Go when there are compilers."""
+import json
 import os
 import shutil
 import subprocess
@@ -30,12 +31,24 @@ def build_go(folder):
             subprocess.run(["go", "build", "-o", program, "./" + name], cwd=OTHERS, env=environment, check=True)
 
 
-def build(directory, others):
-    """Builds in `directory`, configured as a release build if it is new; returns the programs' folder."""
+def configure(directory, options):
+    """Sets `directory` up as a release build if it is new; then, or if it has other values, with these options too."""
     if not os.path.exists(os.path.join(directory, "build.ninja")):
-        subprocess.run(["meson", "setup", directory, ROOT, "-Dbuildtype=release", "-Dtests=disabled",
-                        "-Dexamples=disabled"], check=True, stdout=subprocess.DEVNULL)
-    built = subprocess.run(["ninja", "-C", directory], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        settings = {"buildtype": "release", "tests": "disabled", "examples": "disabled", **options}
+        subprocess.run(["meson", "setup", directory, ROOT, *(f"-D{name}={value}" for name, value in settings.items())],
+                       check=True, stdout=subprocess.DEVNULL)
+        return
+    with open(os.path.join(directory, "meson-info", "intro-buildoptions.json")) as file:
+        present = {option["name"]: option["value"] for option in json.load(file)}
+    changed = [f"-D{name}={value}" for name, value in options.items() if present.get(name) != value]
+    if changed:
+        subprocess.run(["meson", "setup", "--reconfigure", directory, *changed], check=True, stdout=subprocess.DEVNULL)
+
+
+def build(directory, others, options=None, target="all"):
+    """Builds in `directory` with options of its Meson project; returns the folder of the benchmarks' programs."""
+    configure(directory, options or {})
+    built = subprocess.run(["ninja", "-C", directory, target], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if built.returncode != 0:
         raise SystemExit(built.stdout)
     folder = os.path.join(directory, "bench")

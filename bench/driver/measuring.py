@@ -15,8 +15,8 @@ OUT_OF_MEMORY = 3  # exit status of the programs
 LEAST_LIMIT = 64 << 10
 
 
-def run_once(command, variables, timeout):
-    """Runs a program. Its CPU time is user and system, of the whole process."""
+def execute(command, variables, timeout):
+    """Runs a program: what it printed, its values (CPU time is user and system, of the whole process), its status."""
     with tempfile.TemporaryFile("w+") as errors:
         start = time.monotonic()
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True,
@@ -33,17 +33,23 @@ def run_once(command, variables, timeout):
         message = errors.read()
     values = dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
     result = {"cpu_s": usage.ru_utime + usage.ru_stime, "wall_s": wall, "message": message,
-              "checksum": values.get("checksum"), "status": "right",
-              "pauses": [int(count) for count in values.get("pauses", "").split()],
-              "figures": {name: float(value) for name, value in values.items() if name not in KNOWN},
-              "live_bytes": int(values.get("live_bytes", 0))}
+              "checksum": values.get("checksum"), "status": "right"}
+    return result, values, process.returncode
+
+
+def run_once(command, variables, timeout):
+    """Runs a benchmark, which checks its own result."""
+    result, values, returned = execute(command, variables, timeout)
+    result |= {"pauses": [int(count) for count in values.get("pauses", "").split()],
+               "figures": {name: float(value) for name, value in values.items() if name not in KNOWN},
+               "live_bytes": int(values.get("live_bytes", 0))}
     for name in MEDIANS[2:]:
         result[name] = float(values.get(name, 0))
-    if process.returncode == OUT_OF_MEMORY:
+    if returned == OUT_OF_MEMORY:
         result["status"] = "out of memory"
-    elif wall >= timeout:
+    elif result["wall_s"] >= timeout:
         result["status"] = "too slow"
-    elif process.returncode != 0 or values.get("correct") != "1":
+    elif returned != 0 or values.get("correct") != "1":
         result["status"] = "WRONG"
     return result
 
@@ -97,10 +103,10 @@ def run_rounds(workload, size, entries, arguments, deadline):
     return runs
 
 
-def ratio(mine, reference):
-    """The median over the rounds of one contestant's CPU time to another's in the same round."""
-    pairs = [(a["cpu_s"], b["cpu_s"]) for a, b in zip(mine, reference)
-             if a["status"] == b["status"] == "right" and b["cpu_s"] > 0]
+def ratio(mine, reference, figure="cpu_s"):
+    """The median over the rounds of one contestant's CPU time, or another figure, to another's in the same round."""
+    pairs = [(a[figure], b[figure]) for a, b in zip(mine, reference)
+             if a["status"] == b["status"] == "right" and b[figure] > 0]
     return statistics.median(a / b for a, b in pairs) if pairs else None
 
 

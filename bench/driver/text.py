@@ -1,6 +1,12 @@
-"""What is printed: a table for each workload, a summary, and README's table."""
+"""What is printed: a table for each workload, a summary, README's table, and on what it was measured."""
+import os
+import platform
 import re
 import statistics
+
+
+def machine():
+    return f"{os.cpu_count()} cores of {platform.machine()}, {platform.system()} {platform.release().split('-')[0]}"
 
 
 def number(value, digits=2):

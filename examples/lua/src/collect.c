@@ -9,8 +9,8 @@
 /* ---- pacing ---- */
 
 /* Bytes between two collections at least, so that a small heap is not collected all the time. */
-#define FULL_LEAST ((size_t)512 << 10)
-#define NURSERY_LEAST ((size_t)512 << 10)
+#define FULL_LEAST ((size_t)256 << 10)
+#define NURSERY_LEAST ((size_t)256 << 10)
 
 static void wait_for(struct guest *guest, size_t bytes) {
   if (guest->pace.every < bytes) bytes = guest->pace.every;
