@@ -82,11 +82,11 @@ void guest_collect(lua_State *L, guest_collection collection) {
   bool emergency = collection == GUEST_EMERGENCY;
   g->gcstopem = 1; /* what is refused while a collection runs is refused */
   guest->running = L;
-  guest->blacken = guest->generational && g->gckind == KGC_GEN;
-  guest->minor = collection == GUEST_MINOR && guest->blacken;
+  guest->blacken = guest->generational && (g->gckind == KGC_GEN || guest->verified);
+  guest->minor = collection == GUEST_MINOR && guest->generational && g->gckind == KGC_GEN;
   guest->moving = guest->moves && !guest->minor && !emergency;
   guest->listed = NULL;
-  guest_prepare_threads(guest, !guest->minor && !emergency, guest->minor);
+  guest_prepare_threads(guest, !guest->minor && !emergency);
   guest->phase = GUEST_MARKING;
   if (emergency) {
     collect_in_place(guest);

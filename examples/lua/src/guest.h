@@ -62,6 +62,7 @@ struct guest {
   bool blacken;       /* survivors' headers become black, so that Lua's barriers call for them */
   bool generational;  /* the heap can make minor collections */
   bool moves;         /* its collector is one that moves */
+  bool verified;      /* verify=before looks for stores that it was not told of: it is told of all, in each of Lua's modes */
   Table *listed;      /* tables for the end of marking, linked by their gclist */
   lua_State *running; /* who asked for the collection */
   GCObject *old_finalizable; /* from here on, g->finobj has only old objects: a minor collection stops here */
@@ -143,6 +144,8 @@ static inline bool is_marked(const midden_marking *marking, lu_byte tag, const G
 
 /* ---- weak.c ---- */
 
+/* Takes tables off the list that are not marked. */
+void guest_drop_dead_tables(struct guest *guest, const midden_marking *marking);
 /* Marks what coroutines as keys hold in ephemeron tables. post: whether something was marked. */
 void guest_settle_thread_keys(struct guest *guest, midden_marking *marking);
 /* Clears weak values that are dead, in the tables listed before `until`. */
@@ -172,8 +175,8 @@ static inline bool thread_is_owned(const lua_State *thread) { return thread->mar
 /* Marks what open upvalues that live share with threads that do not. */
 void guest_keep_shared_upvalues(struct guest *guest, midden_marking *marking);
 void guest_free_dead_threads(struct guest *guest, midden_marking *marking);
-/* Before a collection: stacks that are much too large shrink, and in a minor one all threads are looked at again. */
-void guest_prepare_threads(struct guest *guest, bool shrink, bool minor);
+/* Before a collection: stacks that are much too large shrink, and a minor one will look at all threads again. */
+void guest_prepare_threads(struct guest *guest, bool shrink);
 /* At the end of a state. */
 void guest_free_all_threads(lua_State *L);
 

@@ -35,6 +35,7 @@ static midden_status open_heap(struct guest *guest, const char *options, midden_
   guest->mutator = midden_attach(guest->heap, NULL, error);
   if (!guest->mutator) return MIDDEN_NO_MEMORY;
   guest->generational = config.generational;
+  guest->verified = config.generational && (config.verify & MIDDEN_VERIFY_BEFORE);
   guest->moves = collector_moves(config.collector);
   status = guest_define_kinds(guest, error);
   if (status == MIDDEN_OK) status = midden_root_scanner_add(guest->heap, guest_scan_roots, guest);

@@ -66,12 +66,12 @@ static void note_owner(const struct guest *guest, lua_State *thread) {
   if (midden_object_at(guest->heap, thread_object(thread))) thread->marked |= HEADER_OWNED;
 }
 
-void guest_prepare_threads(struct guest *guest, bool shrink, bool minor) {
+void guest_prepare_threads(struct guest *guest, bool shrink) {
   for (GCObject *o = guest->state->allgc; o; o = o->next) {
     lua_State *thread = gco2th(o);
     if (shrink && stack_base(thread)) luaD_shrinkstack(thread);
     note_owner(guest, thread);
-    if (minor && thread_is_owned(thread)) {
+    if (thread_is_owned(thread)) {
       void *object = thread_object(thread);
       midden_written(guest->mutator, object, object, 1);
     }

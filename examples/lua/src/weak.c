@@ -18,9 +18,20 @@ static inline bool key_is_dead(const midden_marking *marking, const Node *node) 
 
 static inline Table *next_listed(const Table *h) { return (Table *)h->gclist; }
 
-/* Tables may have been listed that are dead: by the verifier, which visits them too. */
-static inline bool counts(const midden_marking *marking, const Table *h) {
-  return midden_marking_is_marked(marking, (uintptr_t)h);
+/* The verifier has visited dead tables too, before marking began. One that comes back to life is listed anew, behind the
+ * others. */
+void guest_drop_dead_tables(struct guest *guest, const midden_marking *marking) {
+  Table *h = guest->listed;
+  guest->listed = NULL;
+  for (Table *next; h; h = next) {
+    next = next_listed(h);
+    if (midden_marking_is_marked(marking, (uintptr_t)h)) {
+      h->gclist = (GCObject *)guest->listed;
+      guest->listed = h;
+    } else {
+      h->marked &= cast_byte(~(HEADER_LISTED | HEADER_THREADS));
+    }
+  }
 }
 
 /* ---- coroutines in ephemerons ---- */
@@ -29,8 +40,8 @@ static inline bool counts(const midden_marking *marking, const Table *h) {
 static bool settle_thread_keys_of(midden_marking *marking, Table *h) {
   bool changed = false;
   for (Node *node = gnode(h, 0), *end = node + sizenode(h); node < end; node++) {
-    TValue *value = gval(node);
-    if (isempty(value) || !value_is_dead(marking, value) || key_is_dead(marking, node)) continue;
+    const TValue *value = gval(node);
+    if (!iscollectable(value) || is_marked(marking, rawtt(value), gcvalue(value)) || key_is_dead(marking, node)) continue;
     midden_marking_keep(marking, (uintptr_t)object_of(rawtt(value), gcvalue(value)));
     changed = true;
   }
@@ -42,7 +53,7 @@ void guest_settle_thread_keys(struct guest *guest, midden_marking *marking) {
   do {
     changed = false;
     for (Table *h = guest->listed; h; h = next_listed(h)) {
-      if ((h->marked & HEADER_THREADS) && counts(marking, h)) changed |= settle_thread_keys_of(marking, h);
+      if (h->marked & HEADER_THREADS) changed |= settle_thread_keys_of(marking, h);
     }
   } while (changed);
 }
@@ -69,7 +80,7 @@ static void clear_values_of(midden_marking *marking, Table *h, bool weak_keys) {
 
 void guest_clear_values(struct guest *guest, midden_marking *marking, const Table *until) {
   for (Table *h = guest->listed; h != until; h = next_listed(h)) {
-    weak_mode mode = counts(marking, h) ? guest_weak_mode(guest, h) : WEAK_NOT;
+    weak_mode mode = guest_weak_mode(guest, h);
     if (mode & WEAK_VALUES) clear_values_of(marking, h, mode & WEAK_KEYS);
   }
 }
@@ -111,6 +122,6 @@ void guest_finish_tables(struct guest *guest, midden_marking *marking) {
     Table *h = guest->listed;
     guest->listed = next_listed(h);
     h->marked &= cast_byte(~(HEADER_LISTED | HEADER_THREADS));
-    if (counts(marking, h)) finish_table(guest, marking, h, guest_weak_mode(guest, h));
+    finish_table(guest, marking, h, guest_weak_mode(guest, h));
   }
 }
