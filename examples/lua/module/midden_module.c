@@ -122,6 +122,8 @@ static int trim(lua_State *L) {
   return 1;
 }
 
+LUAMOD_API int luaopen_midden(lua_State *L);
+
 LUAMOD_API int luaopen_midden(lua_State *L) {
   static const luaL_Reg functions[] = {
       {"statistics", statistics}, {"use", use}, {"options", options}, {"verify", verify}, {"snapshot", snapshot},

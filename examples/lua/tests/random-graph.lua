@@ -12,7 +12,7 @@ package.path = (arg[0]:match("^.*/") or "./") .. "?.lua;" .. package.path
 local check = require "check"
 local graph = require "random-kinds"
 
-local seed, steps = tonumber(arg[1]) or 1, tonumber(arg[2]) or 2500
+local seed, steps = tonumber(arg[1]) or 1, tonumber(arg[2]) or 4000
 local random = graph.random
 graph.seed(seed)
 print(("random-graph: seed %d, %d steps"):format(seed, steps))
@@ -76,10 +76,16 @@ local function walk()
   if not is_node(id) then return nil end
   local object = root_get(r)
   verify(object, id)
-  for _ = 1, random(8) - 1 do
+  for _ = 1, random(12) - 1 do
     local k = kinds[kind[id]]
-    local i = k.slots > 0 and not k.weak and random(k.slots) or 0
-    local ref = i > 0 and cells[base[id] + i] or 0
+    local ref, i = 0, 0
+    if k.slots > 0 and not k.weak then
+      for _ = 1, 3 do
+        i = random(k.slots)
+        ref = cells[base[id] + i]
+        if is_node(ref) then break end
+      end
+    end
     if not is_node(ref) then break end
     object, id = k.get(object, i, id), ref
     verify(object, id)
@@ -98,30 +104,61 @@ local function anything()
   return value_of(ref), ref
 end
 
-local function mutate(object, id)
+-- Stores a value in some slot of the object, an empty one if it finds one soon; or in a pair of a table.
+local function attach(object, id, value, ref)
   local k = kinds[kind[id]]
-  if k.step then
-    k.step(object, id)
-  elseif k.map then
+  if k.map then
     local pair = random(k.slots // 2)
-    if random(4) == 1 then
-      graph.remove_pair(object, id, pair)
+    if random(2) == 1 then
+      graph.set_pair(object, id, pair, value, ref, anything())
     else
       local key, key_ref = anything()
-      local value, value_ref = anything()
-      graph.set_pair(object, id, pair, key, key_ref, value, value_ref)
+      graph.set_pair(object, id, pair, key, key_ref, value, ref)
     end
   elseif k.slots > 0 then
-    local i = random(k.slots)
-    local value, ref = nil, 0
-    if random(5) > 1 then value, ref = anything() end
+    local i
+    for _ = 1, 4 do
+      i = random(k.slots)
+      if cells[base[id] + i] == 0 then break end
+    end
     k.set(object, i, value)
     cells[base[id] + i] = ref
   end
 end
 
+local function detach(object, id)
+  local k = kinds[kind[id]]
+  if k.map then
+    graph.remove_pair(object, id, random(k.slots // 2))
+  elseif k.slots > 0 then
+    local i = random(k.slots)
+    k.set(object, i, nil)
+    cells[base[id] + i] = 0
+  end
+end
+
+local function mutate()
+  local object, id = walk()
+  if not object then return end
+  local k = kinds[kind[id]]
+  if k.step then
+    k.step(object, id)
+  elseif random(4) == 1 then
+    detach(object, id)
+  else
+    attach(object, id, anything())
+  end
+end
+
 local function create()
-  for _, made in ipairs(graph.create()) do root_set(random(root_count), made[1], made[2]) end
+  for _, made in ipairs(graph.create()) do
+    local object, id = walk()
+    if object and random(15) > 1 then
+      attach(object, id, made[1], made[2])
+    else
+      root_set(random(root_count), made[1], made[2])
+    end
+  end
 end
 
 local stopped_until = 0
@@ -191,7 +228,10 @@ local function traverse(more)
     end
   end
   for r = 1, root_count do reach(root_get(r), root[r]) end
-  for id, object in pairs(more) do reach(object, id) end
+  for id, object in pairs(more) do
+    objects[id] = object
+    work[#work + 1] = id
+  end
   local progress
   repeat
     while #work > 0 do
@@ -290,15 +330,14 @@ end
 local function settle(without_resurrection)
   collectgarbage()
   local live = reachable {}
-  local finalized, called = {}, {}
+  local finalized, called, right = {}, {}, true
   for _, object in ipairs(graph.take_graveyard()) do
     local id = identify(object)
-    check(graph.armed[id], "finalized but not marked for it")
-    check(not live[id], "finalized while reachable")
-    check(not finalized[id], "finalized twice")
+    right = right and graph.armed[id] and not live[id] and not finalized[id]
     finalized[id] = object
     called[#called + 1] = id
   end
+  check(right, "finalized twice, or while reachable, or not marked for it")
   -- What is dead was finalized, unless it died while an object in the graveyard held it.
   local maybe, dead = reachable(called), {}
   for id in pairs(graph.armed) do
@@ -307,9 +346,9 @@ local function settle(without_resurrection)
   end
   table.sort(dead)
   for id in pairs(kind) do
-    local found = graph.index[id] ~= nil
-    if live[id] then check(found, "a live object was cut from the weak index") end
-    if finalized[id] or not maybe[id] then check(not found, "a dead object is in the weak index") end
+    local found, cut = graph.index[id] ~= nil, finalized[id] or not maybe[id]
+    check(not (found and cut), "a dead object is in the weak index")
+    check(found or not live[id], "a live object was cut from the weak index")
   end
   local objects = traverse(finalized)
   for id in pairs(maybe) do check(objects[id] ~= nil, "every object was found") end
@@ -322,6 +361,7 @@ local function settle(without_resurrection)
   resurrect(dead, objects, without_resurrection)
   objects, finalized = nil, nil
 
+  collectgarbage() -- those that were marked still, but have no __gc any more, count as finalized in this cycle
   collectgarbage()
   live = reachable {}
   check(#graph.take_graveyard() == 0, "nothing more was finalized")
@@ -341,14 +381,13 @@ local function run()
   for n = 1, steps do
     step = n
     local choice = random(100)
-    if choice <= 25 and graph.population() < 500 then
+    if choice <= 45 and graph.population() < 600 then
       create()
-    elseif choice <= 80 then
-      local object, id = walk()
-      if object then mutate(object, id) end
-    elseif choice <= 86 then
+    elseif choice <= 85 then
+      mutate()
+    elseif choice <= 87 then
       root_set(random(root_count), nil, 0)
-    elseif choice <= 90 then
+    elseif choice <= 88 then
       root_set(random(root_count), anything())
     elseif choice <= 98 then
       collector[random(#collector)](n)
@@ -356,7 +395,7 @@ local function run()
       traverse {}
     end
     if n >= stopped_until and not collectgarbage("isrunning") then collectgarbage("restart") end
-    if n % 250 == 0 or n == steps or graph.population() >= 500 then settle() end
+    if n % 300 == 0 or n == steps or graph.population() >= 600 then settle() end
   end
   for r = 1, root_count do root_set(r, nil, 0) end
   settle(true)
