@@ -7,14 +7,16 @@
 
 #include <string.h>
 
-bool guest_adopt(struct guest *guest) {
-  if (midden_last_status(guest->mutator) != MIDDEN_MISUSE) return false;
-  return midden_adopt(guest->mutator, NULL, NULL) == MIDDEN_OK;
+bool guest_follow_thread(struct guest *guest) {
+  pthread_t here = pthread_self();
+  if (pthread_equal(guest->user, here) || midden_adopt(guest->mutator, NULL, NULL) != MIDDEN_OK) return false;
+  guest->user = here;
+  return true;
 }
 
 void *guest_new_object(struct guest *guest, midden_kind kind, size_t size) {
   void *object = midden_alloc_sized(guest->mutator, kind, size);
-  if (l_unlikely(!object) && guest_adopt(guest)) object = midden_alloc_sized(guest->mutator, kind, size);
+  if (l_unlikely(!object) && guest_follow_thread(guest)) object = midden_alloc_sized(guest->mutator, kind, size);
   return object;
 }
 

@@ -54,20 +54,12 @@ static void settle_account(struct guest *guest) {
 
 /* ---- collecting ---- */
 
-static midden_status ask(struct guest *guest, midden_collection collection) {
-  midden_status status = midden_collect(guest->mutator, collection);
-  if (status == MIDDEN_MISUSE && midden_adopt(guest->mutator, NULL, NULL) == MIDDEN_OK) {
-    status = midden_collect(guest->mutator, collection);
-  }
-  return status;
-}
-
 /* An emergency may come where C code keeps copies of values that nobody could rewrite: nothing moves then. */
 static void collect_in_place(struct guest *guest) {
   char collector[sizeof midden_heap_config(guest->heap)->collector];
   snprintf(collector, sizeof collector, "%s", midden_heap_config(guest->heap)->collector);
   if (guest->moves) midden_heap_use(guest->heap, "mark-sweep", NULL);
-  ask(guest, MIDDEN_FULL);
+  midden_collect(guest->mutator, MIDDEN_FULL);
   if (guest->moves) midden_heap_use(guest->heap, collector, NULL);
 }
 
@@ -80,6 +72,7 @@ void guest_collect(lua_State *L, guest_collection collection) {
   global_State *g = G(L);
   struct guest *guest = guest_of(g);
   bool emergency = collection == GUEST_EMERGENCY;
+  guest_follow_thread(guest);
   g->gcstopem = 1; /* what is refused while a collection runs is refused */
   guest->running = L;
   guest->blacken = guest->generational && (g->gckind == KGC_GEN || guest->verified);
@@ -91,11 +84,11 @@ void guest_collect(lua_State *L, guest_collection collection) {
   if (emergency) {
     collect_in_place(guest);
   } else {
-    ask(guest, guest->minor ? MIDDEN_MINOR : collection == GUEST_FULL ? MIDDEN_FULL : MIDDEN_PACED);
+    midden_collect(guest->mutator, guest->minor ? MIDDEN_MINOR : collection == GUEST_FULL ? MIDDEN_FULL : MIDDEN_PACED);
   }
   guest->phase = GUEST_IDLE;
   guest->running = NULL;
   settle_account(guest);
-  if (!emergency) shrink_string_table(L);
+  if (!emergency && !guest->minor) shrink_string_table(L); /* a minor one leaves it: it would grow again */
   g->gcstopem = 0;
 }

@@ -11,6 +11,7 @@
 #ifndef MIDDEN_LUA_GUEST_H
 #define MIDDEN_LUA_GUEST_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -53,6 +54,7 @@ struct guest {
   global_State *state;
   midden_heap *heap;
   midden_mutator *mutator;
+  pthread_t user; /* that uses the state: the heap's, as far as this collector knows */
   /* By sort; UPVALUE, TABLE, PROTOTYPE and THREAD are of fixed size. */
   midden_kind short_string, long_string, table, lua_closure, c_closure, upvalue, userdata, prototype, thread;
   l_mem object_bytes; /* of cells, as far as the state's account (gettotalbytes) has them: midden's used_bytes */
@@ -185,8 +187,9 @@ void guest_free_all_threads(lua_State *L);
 void *guest_allocate(void *data, void *block, size_t old_size, size_t new_size);
 /* An object of a kind, wherever the state is used now. post: NULL if memory is refused. */
 void *guest_new_object(struct guest *guest, midden_kind kind, size_t size);
-/* The slow way, if the call was refused because another thread uses the state now. post: whether to try again. */
-bool guest_adopt(struct guest *guest);
+/* A state may be used by one thread after another. If this one is not the one that the heap knows, it becomes it.
+ * post: whether that has changed. */
+bool guest_follow_thread(struct guest *guest);
 
 /* ---- collect.c ---- */
 

@@ -39,7 +39,7 @@ static __attribute__((noinline)) GCObject *new_cell_slow(lua_State *L, int tt, s
   struct guest *guest = guest_of(g);
   if (!guest && !(guest = guest_open(L))) luaM_error(L);
   GCObject *o = new_cell(guest, tt, size, cell);
-  if (!o && guest_adopt(guest)) o = new_cell(guest, tt, size, cell);
+  if (!o && guest_follow_thread(guest)) o = new_cell(guest, tt, size, cell);
   if (!o && completestate(g) && !g->gcstopem) {
     luaC_fullgc(L, 1);
     o = new_cell(guest, tt, size, cell);
@@ -172,6 +172,7 @@ void luaC_freeallobjects(lua_State *L) {
   guest_separate_all(g);
   guest_call_finalizers(L);
   if (!guest) return; /* there are none */
+  guest_follow_thread(guest);
   guest_free_all_threads(L);
   guest->phase = GUEST_CLOSING;
   guest_free_all_buffers(guest);

@@ -58,6 +58,7 @@ static void report(const char *options, const midden_error *error) {
 static void take_over(struct guest *guest, lua_State *L) {
   global_State *g = G(L);
   guest->state = g;
+  guest->user = pthread_self();
   guest->first_alloc = g->frealloc;
   guest->first_data = g->ud;
   guest->first_stack = stack_base(g->mainthread);
@@ -86,8 +87,8 @@ struct guest *guest_open(lua_State *L) {
 
 void guest_close(struct guest *guest) {
   guest->phase = GUEST_CLOSING;
-  midden_status status = midden_heap_close(guest->heap);
-  if (status == MIDDEN_MISUSE && midden_adopt(guest->mutator, NULL, NULL) == MIDDEN_OK) midden_heap_close(guest->heap);
+  guest_follow_thread(guest);
+  midden_heap_close(guest->heap);
   free(guest->young.strings);
   free(guest);
 }

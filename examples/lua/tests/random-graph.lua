@@ -168,6 +168,8 @@ local collector = {
   function() collectgarbage() end,
   function() collectgarbage("generational", random(50), random(200)) end,
   function() collectgarbage("incremental", 50 + random(300), 100 + random(400), 4 + random(10)) end,
+  function() collectgarbage("incremental", 100, 4 * random(10), 4 + random(4)) end, -- steps of an object or a few
+  function() for _ = 1, random(100) do collectgarbage("step") end end,
   function(now)
     collectgarbage("stop")
     stopped_until = now + random(30)
@@ -215,7 +217,7 @@ end
 -- Walks the real objects along the shadow, from the roots and from `more` (id to object). Returns them by id, having
 -- compared everything on the way.
 local function traverse(more)
-  local objects, work, maps = {}, {}, {}
+  local objects, work, maps, done = {}, {}, {}, {}
   local function reach(object, ref)
     if not is_node(ref) then
       check(identify(object) == ref, "a string, number or nil differs")
@@ -250,11 +252,11 @@ local function traverse(more)
     for _, id in ipairs(maps) do
       for i = 1, kinds[kind[id]].slots, 2 do
         local key, value = cells[base[id] + i], cells[base[id] + i + 1]
-        if key ~= 0 and (not is_node(key) or objects[key]) and not (is_node(value) and objects[value]) then
+        if key ~= 0 and (not is_node(key) or objects[key]) and not done[id * 8 + i] then
+          done[id * 8 + i], progress = true, true
           local found_key, found = graph.find(objects[id], key)
           check(found_key ~= nil and (not is_node(key) or rawequal(found_key, objects[key])), "key in an ephemeron table")
           reach(found, value)
-          progress = progress or is_node(value)
         end
       end
     end

@@ -308,11 +308,15 @@ do -- A resurrected ephemeron table.
   local function fill()
     local e = ephemeron()
     local key = {}
-    e[{}], e[key] = "dead", "alive"
+    e[{ "dead" }], e[key] = { "dead" }, "alive"
     setmetatable({ e, key }, { __gc = function(o) saved = o end })
   end
   fill()
   collectgarbage()
+  check.churn()
+  for k, v in pairs(saved[1]) do
+    if k ~= saved[2] and not (k[1] == "dead" and v[1] == "dead") then check(false, "cleared or alive") end
+  end
   collectgarbage()
   check.same(check.entries(saved[1]), 1, "cleared by the next cycle")
   check.same(saved[1][saved[2]], "alive", "and the rest is there")

@@ -270,12 +270,15 @@ do -- A resurrected weak table is cleared at the latest by the next cycle.
   local saved
   local function fill()
     local w = weak()
-    w[1], w[2], w.x = {}, "string", {}
+    w[1], w[2], w.x = { "array" }, "string", { "hash" }
     setmetatable({ w = w }, { __gc = function(o) saved = o.w end })
   end
   fill()
   collectgarbage()
   check.same(type(saved), "table", "resurrected")
+  check.churn()
+  check(saved[1] == nil or saved[1][1] == "array", "cleared or alive in the array part")
+  check(saved.x == nil or saved.x[1] == "hash", "cleared or alive in the hash part")
   collectgarbage()
   check.same(saved[1], nil, "cleared in the array part")
   check.same(saved.x, nil, "cleared in the hash part")
