@@ -77,7 +77,7 @@ void guest_collect(lua_State *L, guest_collection collection) {
   guest->running = L;
   guest->blacken = guest->generational && (g->gckind == KGC_GEN || guest->verified);
   guest->minor = collection == GUEST_MINOR && guest->generational && g->gckind == KGC_GEN;
-  guest->moving = guest->moves && !guest->minor && !emergency;
+  guest->moving = guest->moves && !emergency; /* a minor one moves nothing, but may become a full one */
   guest->listed = NULL;
   guest_prepare_threads(guest, !guest->minor && !emergency);
   guest->phase = GUEST_MARKING;
@@ -86,6 +86,7 @@ void guest_collect(lua_State *L, guest_collection collection) {
   } else {
     midden_collect(guest->mutator, guest->minor ? MIDDEN_MINOR : collection == GUEST_FULL ? MIDDEN_FULL : MIDDEN_PACED);
   }
+  guest_forget_tables(guest);
   guest->phase = GUEST_IDLE;
   guest->running = NULL;
   settle_account(guest);

@@ -154,6 +154,8 @@ void guest_settle_thread_keys(struct guest *guest, midden_marking *marking);
 void guest_clear_values(struct guest *guest, midden_marking *marking, const Table *until);
 /* Clears what is dead by its key, settles removed keys, and pins the keys that live. Empties the list. */
 void guest_finish_tables(struct guest *guest, midden_marking *marking);
+/* When marking never came to its end, because the verifier had found something. */
+void guest_forget_tables(struct guest *guest);
 
 /* ---- finalizers.c ---- */
 

@@ -117,11 +117,20 @@ static void finish_table(const struct guest *guest, midden_marking *marking, Tab
   }
 }
 
+static Table *take_listed(struct guest *guest) {
+  Table *h = guest->listed;
+  guest->listed = next_listed(h);
+  h->marked &= cast_byte(~(HEADER_LISTED | HEADER_THREADS));
+  return h;
+}
+
+void guest_forget_tables(struct guest *guest) {
+  while (guest->listed) take_listed(guest);
+}
+
 void guest_finish_tables(struct guest *guest, midden_marking *marking) {
   while (guest->listed) {
-    Table *h = guest->listed;
-    guest->listed = next_listed(h);
-    h->marked &= cast_byte(~(HEADER_LISTED | HEADER_THREADS));
+    Table *h = take_listed(guest);
     finish_table(guest, marking, h, guest_weak_mode(guest, h));
   }
 }
