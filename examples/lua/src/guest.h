@@ -176,8 +176,7 @@ void guest_note_young_string(struct guest *guest, TString *string);
 /* Whether a thread is an object of the heap. The main one is not, nor is one that an allocator of the host's made. */
 static inline bool thread_is_owned(const lua_State *thread) { return thread->marked & HEADER_OWNED; }
 
-/* Marks what open upvalues that live share with threads that do not. */
-void guest_keep_shared_upvalues(struct guest *guest, midden_marking *marking);
+/* Frees the threads that are not marked, and closes their upvalues. */
 void guest_free_dead_threads(struct guest *guest, midden_marking *marking);
 /* Before a collection: stacks that are much too large shrink, and a minor one will look at all threads again. */
 void guest_prepare_threads(struct guest *guest, bool shrink);

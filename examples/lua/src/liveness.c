@@ -6,7 +6,6 @@
 static void end_marking(struct guest *guest, midden_marking *marking) {
   guest->minor = midden_marking_is_minor(marking);
   guest_drop_dead_tables(guest, marking);
-  guest_keep_shared_upvalues(guest, marking);
   guest_settle_thread_keys(guest, marking);
   guest_clear_values(guest, marking, NULL);
   Table *before = guest->listed;

@@ -244,6 +244,14 @@ static void fix_upvalue(UpVal *upvalue, midden_visitor *visitor) {
   fix_value(visitor, &upvalue->u.value);
 }
 
+/* An open upvalue's value lies in the stack of a thread, which may be dead, and then lives by the upvalue alone. Whoever
+ * owns the slot has it rewritten: the thread, or the upvalue, which is closed when the thread is freed. */
+static void visit_borrowed(midden_visitor *visitor, const TValue *value) {
+  if (!value) return; /* the upvalue is being made */
+  TValue copy = *value;
+  visit_value(visitor, &copy);
+}
+
 void guest_trace_upvalue(void *object, size_t size, midden_visitor *visitor, void *context) {
   const struct guest *guest = context;
   UpVal *upvalue = object;
@@ -252,8 +260,10 @@ void guest_trace_upvalue(void *object, size_t size, midden_visitor *visitor, voi
     fix_upvalue(upvalue, visitor);
     return;
   }
-  if (upisopen(upvalue)) { /* its thread visits the value. It is gray: stores to it are not told of */
+  if (upisopen(upvalue)) {
+    visit_borrowed(visitor, upvalue_place(upvalue));
     upvalue->marked &= cast_byte(~HEADER_CLOSED);
+    /* Grey: stores to it are not told of, and its thread is looked at each time. */
     if (guest->blacken) upvalue->marked &= cast_byte(~(WHITEBITS | bitmask(BLACKBIT)));
     return;
   }

@@ -89,14 +89,14 @@ do -- Errors leave nothing behind, and can be repeated.
     if i % 10 == 0 then collectgarbage() end
   end
   check.fails("Expected", cjson.decode, "[1, 2")
-  check.fails("nested", cjson.decode, ("["):rep(2000) .. ("]"):rep(2000))
+  check.fails("nest", cjson.decode, ("["):rep(2000) .. ("]"):rep(2000))
   check.fails("function", cjson.encode, { function() end })
   check.fails("excessively sparse", cjson.encode, { [1] = 1, [1000000] = 2 })
   local loop = {}
   loop[1] = loop
-  check.fails("nested", cjson.encode, loop)
+  check.fails("nest", cjson.encode, loop)
   check.fails("must be a number or string", cjson.encode, { [{}] = 1 })
-  check.fails("NaN or Infinity", cjson.encode, { 0 / 0 })
+  check.fails("NaN", cjson.encode, { 0 / 0 })
   check.same(cjson.encode({ "fine" }), '["fine"]', "works after errors")
 end
 
@@ -116,7 +116,7 @@ do -- Instances of their own, and their settings.
     if digits ~= i % 14 + 1 then wrong = wrong + 1 end
   end
   check.same(wrong, 0, "settings of 20 instances")
-  check.same(cjson.new().decode("[1]")[1], 1, "a temporary instance")
+  check.same(cjson.new().decode('["x"]')[1], "x", "a temporary instance")
 end
 
 check.in_each_mode(function(mode)
@@ -127,7 +127,7 @@ check.in_each_mode(function(mode)
     kept[i % 10 + 1] = cjson.decode(cjson.encode({ i, { tostring(i), { n = i } } }))
     collectgarbage("step")
     local v = kept[(i - 5) % 10 + 1]
-    if v and (v[2][1] ~= tostring(v[1]) or v[2][2].n ~= v[1]) then wrong = wrong + 1 end
+    if v and (v[2][1] ~= ("%d"):format(v[1]) or v[2][2].n ~= v[1]) then wrong = wrong + 1 end
   end
   check.same(wrong, 0, mode .. ": decoded into an old table")
 end)
