@@ -12,6 +12,9 @@
 #define FULL_LEAST ((size_t)256 << 10)
 #define NURSERY_LEAST ((size_t)256 << 10)
 
+#define MINOR_FREES_LEAST 4 /* a minor collection pays if it frees a quarter of what is new */
+#define MINORS_OFF_MOST 8   /* full collections */
+
 static void wait_for(struct guest *guest, size_t bytes) {
   if (guest->pace.every < bytes) bytes = guest->pace.every;
   if (bytes > (size_t)MAX_LMEM) bytes = (size_t)MAX_LMEM;
@@ -27,20 +30,44 @@ static size_t pause_bytes(const global_State *g) {
   return used / 100 > SIZE_MAX / 4 / (more + 1) ? SIZE_MAX / 4 : used / 100 * more;
 }
 
+size_t guest_full_threshold(const global_State *g) {
+  return g->GCestimate + g->GCestimate / 100 * (size_t)getgcparam(g->genmajormul);
+}
+
+/* In generational mode: until the next minor collection, or where they do not pay, until a full one. */
+static void wait_for_next(struct guest *guest) {
+  const global_State *g = guest->state;
+  size_t used = gettotalbytes(g), full = guest_full_threshold(g);
+  size_t share = guest->pace.minors_off ? full - (used < full ? used : full) : used / 100 * g->genminormul;
+  guest->pace.live = used;
+  wait_for(guest, larger(share, NURSERY_LEAST));
+}
+
 void guest_pace_full(struct guest *guest) {
   global_State *g = guest->state;
   g->GCestimate = gettotalbytes(g);
+  if (guest->pace.minors_off > 0) guest->pace.minors_off--;
   if (isdecGCmodegen(g) && guest->generational) {
-    guest_pace_minor(guest);
+    wait_for_next(guest);
   } else {
     wait_for(guest, larger(pause_bytes(g), FULL_LEAST));
   }
 }
 
-void guest_pace_minor(struct guest *guest) {
-  const global_State *g = guest->state;
-  size_t share = gettotalbytes(g) / 100 * g->genminormul;
-  wait_for(guest, larger(share, NURSERY_LEAST));
+/* Where most of what is new survives, as in a cache or a structure that grows, a minor collection costs a good part of a full
+ * one and frees next to nothing: then there are none for a while, for longer each time. */
+void guest_pace_minor(struct guest *guest, size_t before) {
+  guest_pace *pace = &guest->pace;
+  size_t used = gettotalbytes(guest->state);
+  size_t fresh = before > pace->live ? before - pace->live : 0, freed = before > used ? before - used : 0;
+  if (freed < fresh / MINOR_FREES_LEAST) {
+    pace->minors_back = pace->minors_back ? 2 * pace->minors_back : 1;
+    if (pace->minors_back > MINORS_OFF_MOST) pace->minors_back = MINORS_OFF_MOST;
+    pace->minors_off = pace->minors_back;
+  } else {
+    pace->minors_back = 0;
+  }
+  wait_for_next(guest);
 }
 
 /* ---- the account ---- */

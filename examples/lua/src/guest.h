@@ -45,9 +45,10 @@ typedef struct young_strings {
 } young_strings;
 
 typedef struct guest_pace {
-  size_t every;   /* collect at the first check after so many bytes, by force; SIZE_MAX: when it pays */
-  size_t nursery; /* generational: bytes between two minor collections, now */
-  size_t live;    /* bytes in use after the last collection */
+  size_t every;         /* collect at the first check after so many bytes, by force; SIZE_MAX: when it pays */
+  size_t live;          /* bytes in use after the last collection */
+  unsigned minors_off;  /* full collections to come before minor ones are tried again */
+  unsigned minors_back; /* how many it was the last time that they did not pay */
 } guest_pace;
 
 struct guest {
@@ -198,8 +199,11 @@ typedef enum guest_collection { GUEST_MINOR, GUEST_PACED, GUEST_FULL, GUEST_EMER
 
 /* Collects; runs no finalizers. post: the state's account is exact. */
 void guest_collect(lua_State *L, guest_collection collection);
-/* How long to wait for the next one. */
+/* After one: how long to wait for the next. */
 void guest_pace_full(struct guest *guest);
-void guest_pace_minor(struct guest *guest);
+/* `before`: the bytes that were in use. */
+void guest_pace_minor(struct guest *guest, size_t before);
+/* The bytes in use at which the next collection is a full one, in generational mode. */
+size_t guest_full_threshold(const global_State *g);
 
 #endif

@@ -118,13 +118,12 @@ static void full_collection(lua_State *L, guest_collection collection) {
  * a minor one: it is made without a debt. */
 static void generational_step(lua_State *L) {
   global_State *g = G(L);
-  struct guest *guest = guest_of(g);
-  lu_mem growth = g->GCestimate / 100 * (lu_mem)getgcparam(g->genmajormul);
-  if (g->GCdebt > 0 && gettotalbytes(g) > g->GCestimate + growth) {
+  size_t used = gettotalbytes(g);
+  if (g->GCdebt > 0 && used > guest_full_threshold(g)) {
     full_collection(L, GUEST_PACED);
   } else {
-      guest_collect(L, GUEST_MINOR);
-    guest_pace_minor(guest);
+    guest_collect(L, GUEST_MINOR);
+    guest_pace_minor(guest_of(g), used);
   }
 }
 

@@ -4,7 +4,7 @@
 --
 -- NAME is one of those in the list below; all of it by default. What a test does is in modules/NAME.lua. A module
 -- that is not installed is skipped, and said so in a line. Debian has them as lua-lpeg, lua-cjson, lua-socket,
--- lua-posix (for Lua 5.4 only since Debian 13), lua-filesystem, lua-luv.
+-- lua-posix (in Debian 12 not for Lua 5.4), lua-filesystem, lua-luv.
 local here = arg[0]:match("^.*/") or "./"
 package.path = here .. "?.lua;" .. package.path
 local check = require "check"
