@@ -218,6 +218,66 @@ START_TEST(the_process_shrinks) {
 }
 END_TEST
 
+/* A string builder that doubles: each new block is larger than all the gaps that those before it have left, so the gaps are of
+ * no use, and go back when the heap has more than it is going to need. (Without that, they were kept: 59 MiB and more.) */
+static size_t build_strings(world *here) {
+  static const size_t first = 40 << 10, largest = 20 << 20;
+  size_t most = 0;
+  for (size_t round = 0; round < 30; round++) {
+    unsigned char *built = NULL;
+    for (size_t size = first + round * 8192; size <= largest; size = 2 * size + 8192) {
+      built = midden_block_realloc(here->mutator, built, size);
+      EXPECT(built != NULL, "no block of %zu bytes", size);
+      built[size - 1] = 1;
+      world_list(here, 1, 200);
+      midden_statistics now = world_statistics(here);
+      if (now.span_bytes + now.free_bytes > most) most = now.span_bytes + now.free_bytes;
+    }
+    ck_assert_int_eq(midden_block_free(here->mutator, built), MIDDEN_OK);
+  }
+  return most;
+}
+
+START_TEST(scattered_pages_go_back) {
+  world here;
+  world_open(&here, _i, "verify=off,heap-limit=256M");
+  world_list(&here, 0, 100000);
+  size_t most = build_strings(&here);
+  ck_assert_msg(most < (size_t)50 << 20, "%zu bytes are backed at a time", most);
+  ck_assert_uint_gt(world_statistics(&here).pages_returned, 0);
+  world_list_check(&here, 0, 100000);
+  world_close(&here);
+}
+END_TEST
+
+/* What is outside of the heap's pages says nothing about how many are needed. (It did: then nothing went back.) */
+START_TEST(external_memory_needs_no_pages) {
+  world here;
+  world_open(&here, _i, "verify=off,heap-limit=1G,growth=ratio:1.1");
+  ck_assert_int_eq(midden_external_add(here.mutator, NULL, (size_t)100 << 20), MIDDEN_OK);
+  world_list(&here, 0, 100000);
+  world_collect(&here);
+  size_t most = build_strings(&here);
+  ck_assert_msg(most < (size_t)50 << 20, "%zu bytes are backed at a time", most);
+  world_close(&here);
+}
+END_TEST
+
+/* Where nothing collects, nothing is known of what is going to be needed. (What was expected with another collector went on to
+ * count.) */
+START_TEST(without_collections_pages_are_kept) {
+  world here;
+  world_open(&here, _i, "verify=off,heap-limit=256M");
+  world_collect(&here);
+  ck_assert_int_eq(midden_heap_use(here.heap, "none", NULL), MIDDEN_OK);
+  uint64_t before = world_statistics(&here).pages_returned;
+  build_strings(&here);
+  ck_assert_uint_eq(world_statistics(&here).pages_returned, before);
+  ck_assert_uint_gt(world_statistics(&here).free_bytes, (size_t)20 << 20);
+  world_close(&here);
+}
+END_TEST
+
 /* More kinds in use at a time than a mutator holds runs: those that are given back for others are taken up again, and
  * everything is counted exactly after each allocation. */
 START_TEST(many_kinds) {
@@ -266,6 +326,9 @@ int main(void) {
       {bad_arguments, ANYWHERE},
       {many_kinds, ANYWHERE},
       {the_process_shrinks, CALM | PRECISE | COLLECTING},
+      {scattered_pages_go_back, CALM | PRECISE | COLLECTING},
+      {external_memory_needs_no_pages, CALM | PRECISE | COLLECTING},
+      {without_collections_pages_are_kept, CALM | PRECISE | COLLECTING | ONE_GENERATION},
   };
   return run_combinations("accounting", tests, COUNT_OF(tests));
 }

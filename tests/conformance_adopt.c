@@ -36,15 +36,19 @@ static void check_refused(world *here) {
 
 /* ---- locals ---- */
 
+/* With stack=pinning something else must keep it alive. */
 static void work(world *here) {
   void *volatile local = world_leaf(here, TARGET_BYTES, 1);
   const void *place = local;
+  here->slots[2] = here->config.stack == MIDDEN_STACK_PINNING ? (uintptr_t)local : 0;
   for (int round = 0; round < 3; round++) {
     disturb(here);
     EXPECT_LEAF(local, TARGET_BYTES, 1);
     EXPECT(midden_object_at(here->heap, place) == place, "it is gone from where it was");
   }
+  if (here->slots[2]) EXPECT((uintptr_t)local == here->slots[2], "it is elsewhere");
   here->slots[1] = (uintptr_t)local;
+  here->slots[2] = 0;
 }
 
 static void *work_with_a_hint(void *context) {
@@ -99,6 +103,33 @@ START_TEST(locals_of_the_previous_thread) {
   ck_assert_uint_eq(weak, 0);
   local = NULL;
   adopt(&here, NULL);
+  world_close(&here);
+}
+END_TEST
+
+/* stack=pinning: what a slot keeps and only the stack of the thread that waits holds may move meanwhile. */
+START_TEST(the_previous_thread_pins_nothing) {
+  enum { LEAVES = 60 };
+  static uintptr_t hidden[LEAVES];
+  world here;
+  world_open(&here, _i, NULL);
+  void *volatile locals[LEAVES];
+  for (size_t i = 0; i < LEAVES; i++) {
+    here.slots[i] = (uintptr_t)world_leaf(&here, TARGET_BYTES, i);
+    locals[i] = (void *)here.slots[i];
+    hidden[i] = ~here.slots[i];
+  }
+  world_collect(&here);
+  for (size_t i = 0; i < LEAVES; i++) EXPECT((uintptr_t)locals[i] == here.slots[i], "leaf %zu has moved", i);
+  in_a_thread(collect_here, &here);
+  adopt(&here, NULL);
+  size_t moved = 0;
+  for (size_t i = 0; i < LEAVES; i++) {
+    EXPECT_LEAF((void *)here.slots[i], TARGET_BYTES, i);
+    moved += here.slots[i] != ~hidden[i];
+  }
+  ck_assert_uint_ge(moved, LEAVES - 4);
+  ck_assert_ptr_nonnull(locals[0]);
   world_close(&here);
 }
 END_TEST
@@ -324,7 +355,7 @@ START_TEST(bad_arguments) {
   ck_assert_int_eq(midden_stack_remove(here.mutator, stack), MIDDEN_OK);
   free(memory);
 
-  if (here.config.stack == MIDDEN_STACK_CONSERVATIVE) { /* else the hint is ignored */
+  if (here.config.stack != MIDDEN_STACK_PRECISE) { /* else the hint is ignored */
     in_a_thread(adopt_with_a_bad_hint, &here);
     work(&here); /* nothing has changed: the stack is still this one */
   } else {
@@ -390,12 +421,18 @@ END_TEST
 int main(void) {
   const test_entry tests[] = {
       {a_local_of_the_adopting_thread, CONSERVATIVE},
+      {a_local_of_the_adopting_thread, PINNING},
       {locals_of_the_previous_thread, CONSERVATIVE | COLLECTING | CALM},
+      {the_previous_thread_pins_nothing, PINNING | EVACUATING | CALM},
       {the_same_thread, CONSERVATIVE},
+      {the_same_thread, PINNING},
       {threads_take_turns, ANYWHERE},
+      {threads_take_turns, PINNING | CALM},
       {frames_and_handles_stay, ANYWHERE},
+      {frames_and_handles_stay, PINNING | CALM},
       {coroutines_stay, CONSERVATIVE},
       {bad_arguments, ANYWHERE},
+      {bad_arguments, PINNING | CALM},
       {from_inside, ANYWHERE},
   };
   return run_combinations("adopt", tests, COUNT_OF(tests));

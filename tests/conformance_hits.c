@@ -354,6 +354,33 @@ START_TEST(words_on_the_stack) {
 }
 END_TEST
 
+/* With stack=pinning it is none: what it hits is not known to be alive. A word of a range that hits the same is one as ever. */
+START_TEST(words_on_a_stack_that_only_pins) {
+  for (int mark_first = 0; mark_first < 2; mark_first++) {
+    open_state(_i, mark_first);
+    world *here = &state.here;
+    ck_assert_int_eq(midden_hit_add(here->heap, count_hits, &state), MIDDEN_OK);
+    for (size_t i = 0; i < 4; i++) here->slots[i] = (uintptr_t)world_leaf(here, 40 + 8 * i, i);
+    void *volatile locals[4], *volatile dead = world_leaf(here, 200, 5);
+    for (size_t i = 0; i < 4; i++) locals[i] = (void *)here->slots[i];
+    make_ambiguous(1, here->slots[1]); /* with mark_first, by an object that is marked after the stack was scanned */
+    state.ambiguous[2] = here->slots[2] + 8;
+    for (int round = 0; round < 4; round++) {
+      memset(state.told, 0, sizeof state.told);
+      state.others = 0;
+      collect(round % 2 && !mark_first); /* a minor one looks at no old object */
+      for (size_t i = 0; i < 4; i++) {
+        ck_assert_uint_eq(state.told[i], i == 1 || i == 2);
+        ck_assert_uint_eq((uintptr_t)locals[i], here->slots[i]);
+      }
+      ck_assert_uint_eq(state.others, 0);
+    }
+    ck_assert_ptr_nonnull(dead);
+    world_close(here);
+  }
+}
+END_TEST
+
 int main(void) {
   const test_entry tests[] = {
       {once_for_each_object, ANYWHERE},
@@ -364,6 +391,7 @@ int main(void) {
       {misuse_and_removing, ANYWHERE},
       {other_pins_are_no_hits, COLLECTING | PRECISE | CALM},
       {words_on_the_stack, COLLECTING | CONSERVATIVE | CALM},
+      {words_on_a_stack_that_only_pins, COLLECTING | PINNING | CALM},
   };
   return run_combinations("conformance_hits", tests, COUNT_OF(tests));
 }

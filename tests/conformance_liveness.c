@@ -204,11 +204,37 @@ START_TEST(the_host_ends_marking) {
 }
 END_TEST
 
+static void note_minor(midden_marking *marking, midden_phase phase, void *context) {
+  bool *minor = context;
+  minor[phase] = midden_marking_is_minor(marking);
+}
+
+/* In both moments, and not only as it was asked for: without generations all are full. */
+START_TEST(a_phase_knows_what_is_collected) {
+  world here;
+  world_open(&here, _i, NULL);
+  bool minor[2], generational = here.combination->generational;
+  ck_assert_int_eq(midden_phase_add(here.heap, note_minor, minor, false), MIDDEN_OK);
+  for (int round = 0; round < 3; round++) {
+    world_leaf(&here, TARGET_BYTES, 1);
+    minor[0] = minor[1] = !generational;
+    ck_assert_int_eq(midden_collect(here.mutator, MIDDEN_MINOR), MIDDEN_OK);
+    ck_assert(minor[MIDDEN_MARKING_ENDS] == generational && minor[MIDDEN_SWEEPING_BEGINS] == generational);
+    minor[0] = minor[1] = true;
+    ck_assert_int_eq(midden_collect(here.mutator, round % 2 ? MIDDEN_PACED : MIDDEN_FULL), MIDDEN_OK);
+    ck_assert(!minor[MIDDEN_MARKING_ENDS] && !minor[MIDDEN_SWEEPING_BEGINS]);
+  }
+  ck_assert_int_eq(midden_phase_remove(here.heap, note_minor, minor), MIDDEN_OK);
+  world_close(&here);
+}
+END_TEST
+
 int main(void) {
   const test_entry tests[] = {
       {on_free_once_for_each, ANYWHERE},
       {on_free_cannot_use_the_heap, ANYWHERE},
       {the_host_ends_marking, ANYWHERE},
+      {a_phase_knows_what_is_collected, COLLECTING},
   };
   return run_combinations("conformance_liveness", tests, COUNT_OF(tests));
 }

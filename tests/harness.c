@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COLLECTORS_MAXIMUM = 16, COMBINATIONS_MAXIMUM = COLLECTORS_MAXIMUM * 2 * 4 * 2, TEST_TIMEOUT_SECONDS = 600 };
+enum { COLLECTORS_MAXIMUM = 16, COMBINATIONS_MAXIMUM = COLLECTORS_MAXIMUM * 3 * 4 * 2, TEST_TIMEOUT_SECONDS = 600 };
 
 /* The known collectors. A new one needs no entry: see harness.h for what it is held to then. */
 static const struct known_collector {
@@ -30,6 +30,9 @@ static const struct stress_choice {
     {"random", MIDDEN_STRESS_RANDOM, 20240229},
 };
 
+static const char *const stack_names[] = {
+    [MIDDEN_STACK_CONSERVATIVE] = "conservative", [MIDDEN_STACK_PRECISE] = "precise", [MIDDEN_STACK_PINNING] = "pinning"};
+
 static combination combinations[COMBINATIONS_MAXIMUM];
 static size_t combinations_made;
 
@@ -53,25 +56,30 @@ static void make_combination(const char *collector, midden_stack_mode stack, con
   made->generational = generational;
   made->collects = collector_collects(collector);
   made->moves = collector_moves(collector);
-  snprintf(made->name, sizeof made->name, "%s/%s/%s%s", collector,
-           stack == MIDDEN_STACK_PRECISE ? "precise" : "conservative", stress->name, generational ? "/generational" : "");
+  snprintf(made->name, sizeof made->name, "%s/%s/%s%s", collector, stack_names[stack], stress->name,
+           generational ? "/generational" : "");
+}
+
+/* Those of one collector with some of the stack modes. */
+static void make_combinations(const char *collector, const midden_stack_mode *stacks, size_t stack_count) {
+  for (int generational = 0; generational < 2; generational++) {
+    for (size_t s = 0; s < COUNT_OF(stress_choices); s++) {
+      /* Stress and generations are collecting: a collector that cannot refuses them (see misuse.c). */
+      bool collecting = generational || stress_choices[s].stress != MIDDEN_STRESS_OFF;
+      if (collecting && !collector_collects(collector)) continue;
+      for (size_t i = 0; i < stack_count; i++) make_combination(collector, stacks[i], &stress_choices[s], generational);
+    }
+  }
 }
 
 size_t combination_count(void) {
+  static const midden_stack_mode everywhere[] = {MIDDEN_STACK_CONSERVATIVE, MIDDEN_STACK_PRECISE},
+                                 asked_for[] = {MIDDEN_STACK_PINNING};
   if (combinations_made != 0) return combinations_made;
-  for (size_t c = 0; c < COLLECTORS_MAXIMUM; c++) {
-    const char *collector = midden_collector_name(c);
-    if (collector == NULL) break;
-    for (int generational = 0; generational < 2; generational++) {
-      for (size_t s = 0; s < COUNT_OF(stress_choices); s++) {
-        /* Stress and generations are collecting: a collector that cannot refuses them (see misuse.c). */
-        bool collecting = generational || stress_choices[s].stress != MIDDEN_STRESS_OFF;
-        if (collecting && !collector_collects(collector)) continue;
-        make_combination(collector, MIDDEN_STACK_CONSERVATIVE, &stress_choices[s], generational);
-        make_combination(collector, MIDDEN_STACK_PRECISE, &stress_choices[s], generational);
-      }
-    }
-  }
+  size_t count = 0;
+  while (count < COLLECTORS_MAXIMUM && midden_collector_name(count) != NULL) count++;
+  for (size_t c = 0; c < count; c++) make_combinations(midden_collector_name(c), everywhere, COUNT_OF(everywhere));
+  for (size_t c = 0; c < count; c++) make_combinations(midden_collector_name(c), asked_for, COUNT_OF(asked_for));
   if (combinations_made == 0) {
     fputs("this build has no collector\n", stderr);
     exit(EXIT_FAILURE);
@@ -89,6 +97,7 @@ static bool meets(const combination *where, unsigned requirements) {
   if ((requirements & NEVER_COLLECTING) && where->collects) return false;
   if ((requirements & MOVING) && where->moves == MOVES_NEVER) return false;
   if ((requirements & EVACUATING) && where->moves != MOVES_ALWAYS) return false;
+  if ((where->stack == MIDDEN_STACK_PINNING) != ((requirements & PINNING) != 0)) return false;
   if ((requirements & CONSERVATIVE) && where->stack != MIDDEN_STACK_CONSERVATIVE) return false;
   if ((requirements & PRECISE) && where->stack != MIDDEN_STACK_PRECISE) return false;
   if ((requirements & CALM) && where->stress != MIDDEN_STRESS_OFF) return false;

@@ -33,7 +33,7 @@ typedef struct combination {
   char name[64];
 } combination;
 
-/* All combinations: every collector of this build, both stack modes, stress off, alloc:1, alloc:7
+/* All combinations: every collector of this build, the three stack modes, stress off, alloc:1, alloc:7
  * and random, without and with generations. A collector that the harness does not know is taken to collect and to move sometimes. */
 size_t combination_count(void);
 const combination *combination_at(int index);
@@ -55,7 +55,8 @@ enum {
   NEVER_COLLECTING = 128,
   GENERATIONAL = 256,
   ONE_GENERATION = 512, /* what stress= makes are full collections */
-  STRESSED = 1024       /* any stress but none */
+  STRESSED = 1024,      /* any stress but none */
+  PINNING = 2048        /* stack=pinning: with it only tests that ask for it are run */
 };
 
 typedef struct test_entry {

@@ -184,6 +184,33 @@ START_TEST(the_stack_comes_last) {
 }
 END_TEST
 
+/* stack=pinning: no root at all, nor for what counts and draws the heap. */
+START_TEST(a_stack_that_pins_is_no_root) {
+  static text_writer text;
+  world here;
+  world_open(&here, _i, NULL);
+  here.slots[0] = (uintptr_t)world_leaf(&here, 32, 1);
+  void *volatile local = world_leaf(&here, 24, 6), *volatile rooted = (void *)here.slots[0];
+  expect_text(why(&here, local), "is reachable from no root: the next full collection will free it\n");
+  expect_text(why(&here, rooted), "is alive:\n  root 0x");
+
+  midden_census_line lines[8];
+  size_t count = 0;
+  ck_assert_int_eq(midden_retained(here.heap, lines, COUNT_OF(lines), &count, NULL), MIDDEN_OK);
+  ck_assert_uint_eq(count, 1);
+  ck_assert_uint_eq(lines[0].objects, 1);
+  midden_writer writer = text_writer_open(&text);
+  ck_assert_int_eq(midden_memory_report(here.heap, 5, &writer, NULL), MIDDEN_OK);
+  expect_text(text.bytes, "the roots reach 1 objects of 32 bytes");
+  writer = text_writer_open(&text);
+  ck_assert_int_eq(midden_snapshot(here.heap, NULL, &writer, NULL), MIDDEN_OK);
+  expect_text(text.bytes, "(registered roots)");
+  ck_assert_ptr_null(strstr(text.bytes, "(C stack)"));
+  ck_assert_ptr_null(strstr(text.bytes, "(registers)"));
+  world_close(&here);
+}
+END_TEST
+
 /* ---- what does not hold ---- */
 
 static void finalize_nothing(midden_mutator *mutator, void *object, void *context) { (void)mutator, (void)object, (void)context; }
@@ -307,7 +334,9 @@ int main(void) {
       {the_path_is_a_shortest_one, CALM},
       {roots_are_named, ANYWHERE},
       {the_stack_comes_last, CONSERVATIVE | CALM},
+      {a_stack_that_pins_is_no_root, PINNING | CALM},
       {what_does_not_hold, PRECISE | CALM},
+      {what_does_not_hold, PINNING | CALM},
       {ephemerons_hold_by_their_keys, PRECISE | CALM},
       {the_edge_that_holds_is_shown, PRECISE | CALM},
       {functions_name_slots, ANYWHERE},

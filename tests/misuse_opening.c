@@ -43,6 +43,11 @@ START_TEST(configurations_that_cannot_work) {
   config.stress = MIDDEN_STRESS_RANDOM;
   refuse(&config, MIDDEN_CONFLICT, "collect=asked", "choose collect=auto");
   config = initial;
+  config.unrooted = MIDDEN_UNROOTED_LOST;
+  refuse(&config, MIDDEN_CONFLICT, "unrooted", "choose stack=precise");
+  config.stack = MIDDEN_STACK_PINNING;
+  refuse(&config, MIDDEN_CONFLICT, "unrooted", "choose stack=precise");
+  config = initial;
   config.growth = MIDDEN_GROWTH_FIXED;
   refuse(&config, MIDDEN_CONFLICT, "growth=fixed", "heap-limit");
   config = initial;
@@ -69,7 +74,7 @@ END_TEST
 START_TEST(values_outside_their_enumerations) {
   const midden_config initial = MIDDEN_CONFIG_DEFAULT;
   midden_config config = initial;
-  config.stack = (midden_stack_mode)7;
+  config.stack = (midden_stack_mode)(MIDDEN_STACK_PINNING + 1);
   refuse(&config, MIDDEN_BAD_ARGUMENT, "stack", "");
   config = initial;
   config.collecting = (midden_collecting)7;

@@ -28,6 +28,7 @@ static void register_roots(model *here) {
   for (size_t i = 0; i < MODEL_SINGLE_ROOTS && status == MIDDEN_OK; i++)
     status = midden_root_add(here->heap, &here->host[MODEL_RANGE_ROOTS + i]);
   if (status == MIDDEN_OK) status = midden_root_scanner_add(here->heap, scan, here);
+  if (status == MIDDEN_OK) status = midden_root_range_add(here->heap, here->kept, sizeof here->kept / sizeof(midden_word));
   if (status != MIDDEN_OK) model_fail(here, "registering roots: %s", midden_status_name(status));
   for (size_t i = 0; i < MODEL_HOST_ROOTS; i++) model_push_root(here, &here->host[i], 0, false);
   for (size_t i = 0; i < MODEL_PINS; i++) model_push_root(here, &here->pins[i], 0, true);
@@ -80,7 +81,7 @@ static void choose_variant(model *here) {
   here->spares = model_below(here, 2) == 0;
   here->config.run_finalizers = model_below(here, 2) == 0;
   model_host_configure(here);
-  here->exact = here->config.stack == MIDDEN_STACK_PRECISE && !(here->shapes >> MODEL_AMBIGUOUS & 1);
+  here->exact = here->config.stack != MIDDEN_STACK_CONSERVATIVE && !(here->shapes >> MODEL_AMBIGUOUS & 1);
 }
 
 static void check_cycle_reports(model *here) {

@@ -77,7 +77,11 @@ enum {
   MODEL_MAXIMUM_ROOTS = MODEL_HOST_ROOTS + MODEL_PINS + MODEL_MARKED + 400, /* with handles and frames */
   MODEL_MAXIMUM_LIVE = 2500,
   MODEL_MAXIMUM_DEPTH = 5,
-  MODEL_SCOPED_PINS = 3
+  MODEL_SCOPED_PINS = 3,
+  MODEL_KEPT_LOCAL = 0, /* stack=pinning: the roots beside the locals of one depth, and of a coroutine and its caller */
+  MODEL_KEPT_COROUTINE,
+  MODEL_KEPT_CALLER,
+  MODEL_KEPT
 };
 
 /* Bytes that the model has outside the cells, and what they should be. */
@@ -100,7 +104,7 @@ typedef struct model {
   midden_mutator *mutator;
   midden_kind kinds[MODEL_SHAPES];
   unsigned shapes;      /* bit: this run uses the shape */
-  bool exact;           /* nothing ambiguous: what is live is what is reachable */
+  bool exact;           /* nothing ambiguous keeps anything: what is live is what is reachable */
   bool switches;        /* this run changes the collector under way */
   bool large;           /* this run makes large objects */
   uint64_t random;
@@ -115,6 +119,7 @@ typedef struct model {
   midden_word pins[MODEL_PINS]; /* the heap does not know these words: it keeps what they say where it is */
   unsigned pin_counts[MODEL_PINS];
   midden_word scoped[MODEL_MAXIMUM_DEPTH + 1][MODEL_SCOPED_PINS]; /* the same, by midden_pin_in_scope */
+  midden_word kept[MODEL_MAXIMUM_DEPTH + 1][MODEL_KEPT]; /* roots that walks do not begin at: stack=pinning */
   model_bytes blocks[MODEL_BLOCKS];
   midden_word buffer_words[MODEL_BUFFERS]; /* roots */
   model_buffer buffers[MODEL_BUFFERS];

@@ -60,6 +60,13 @@ static void in_a_scope(model *here) {
   midden_scope_close(here->mutator, outer);
 }
 
+/* stack=pinning: a bare local keeps its object in place and no more, so a root beside it keeps that alive. post: the root. */
+static midden_word *keep_beside(model *here, size_t which, midden_word local) {
+  midden_word *kept = &here->kept[here->depth][which];
+  if (here->config.stack == MIDDEN_STACK_PINNING) *kept = local;
+  return kept;
+}
+
 /* stack=conservative: a bare local, found by the scan and by nothing else, is as good as a root. */
 static __attribute__((noinline)) void beside_a_local(model *here) {
   void *object = NULL;
@@ -68,9 +75,11 @@ static __attribute__((noinline)) void beside_a_local(model *here) {
   midden_word local = index == 0 ? 0 : (midden_word)object;
   midden_word before = local;
   if (!model_push_root(here, &local, index, false)) return;
+  midden_word *kept = keep_beside(here, MODEL_KEPT_LOCAL, local);
   model_operate(here, 1 + model_below(here, 80));
   if (local != before) model_fail(here, "a local that no frame names was rewritten");
   if (!here->result->failed) model_compare(here);
+  *kept = 0;
   here->root_count = roots;
 }
 
@@ -97,10 +106,12 @@ static void run_coroutine(unsigned high, unsigned low) {
   midden_word local = index == 0 ? 0 : (midden_word)object, before = local;
   size_t roots = here->root_count;
   bool pushed = model_push_root(here, &local, index, false);
+  midden_word *kept = keep_beside(here, MODEL_KEPT_COROUTINE, local);
   change_stack(here, NULL, &self->here, &self->caller);
   if (pushed) model_operate(here, 1 + model_below(here, 40));
   if (pushed && local != before) model_fail(here, "a coroutine's local was rewritten");
   if (!here->result->failed && pushed) model_compare(here);
+  *kept = 0;
   here->root_count = roots;
   if (midden_stack_switch(here->mutator, NULL) != MIDDEN_OK) model_fail(here, "midden_stack_switch");
   setcontext(&self->caller);
@@ -128,7 +139,9 @@ static void beside_a_coroutine(model *here) {
     uint32_t index = model_walk(here, &object);
     midden_word local = index == 0 ? 0 : (midden_word)object, before = local;
     model_push_root(here, &local, index, false);
+    midden_word *kept = keep_beside(here, MODEL_KEPT_CALLER, local);
     change_stack(here, made.stack, &made.caller, &made.here);
+    *kept = 0;
     if (local != before) model_fail(here, "the local of a stack that did not run was rewritten");
     here->root_count = roots;
   }

@@ -111,6 +111,12 @@ START_TEST(guarded_in_a_tight_heap) {
 }
 END_TEST
 
+/* stack=pinning: what a bare local and a frame have stays where it is, and no word of a stack keeps anything. */
+START_TEST(pinning) { run_rounds(_i, "heap-initial=256K", false, 1); }
+END_TEST
+START_TEST(pinning_in_a_tight_heap) { run_rounds(_i, "heap-limit=256K,heap-initial=64K", true, 1); }
+END_TEST
+
 /* The same seed does the same operations: that is what replaying rests on. */
 START_TEST(runs_are_reproducible) {
   model_result first, second;
@@ -138,6 +144,8 @@ int main(void) {
       {guarded_in_a_tight_heap, COLLECTING},
       {switching_in_a_tight_heap, COLLECTING},
       {runs_are_reproducible, ANYWHERE},
+      {pinning, PINNING},
+      {pinning_in_a_tight_heap, PINNING | COLLECTING},
   };
   return run_combinations("model", tests, COUNT_OF(tests));
 }

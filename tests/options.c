@@ -42,6 +42,7 @@ START_TEST(each_option) {
     ck_assert_str_eq(parsed(text).collector, midden_collector_name(i));
   }
   ck_assert_int_eq(parsed("stack=precise").stack, MIDDEN_STACK_PRECISE);
+  ck_assert_int_eq(parsed("stack=pinning").stack, MIDDEN_STACK_PINNING);
   ck_assert_int_eq(parsed("stack=precise,stack=conservative").stack, MIDDEN_STACK_CONSERVATIVE);
   ck_assert_int_eq(parsed("").collecting, MIDDEN_COLLECTING_AUTO);
   ck_assert_int_eq(parsed("collect=asked").collecting, MIDDEN_COLLECTING_ASKED);
@@ -118,7 +119,7 @@ END_TEST
 
 /* Printing any configuration that can be parsed gives a text that parses to the same. */
 START_TEST(print_and_parse_round_trip) {
-  static const char *const stacks[] = {"conservative", "precise"};
+  static const char *const stacks[] = {"conservative", "precise", "pinning"};
   static const char *const growths[] = {"ratio", "ratio:1.1", "ratio:3.3333333333333335", "fixed", "balance", "balance:1e-9"};
   static const char *const stresses[] = {"off", "alloc:1", "alloc:123456789", "random:99", "random:99:7"};
   static const char *const guards[] = {"off", "fault", "report", "report:9"};
@@ -134,7 +135,7 @@ START_TEST(print_and_parse_round_trip) {
     snprintf(text, sizeof text,
              "collector=%s,stack=%s,generational=%s,nursery=%zuK,heap-limit=%zu,heap-initial=%zuK,collect=%s,growth=%s,stress=%s,"
              "guard=%s,unrooted=%s,verify=%s,poison=%s,memory-checker=%s,finalizers=%s,log=%s,timeline=%s,profile=%s",
-             midden_collector_name(test_random_below(&random, collectors)), stacks[test_random_below(&random, 2)],
+             midden_collector_name(test_random_below(&random, collectors)), stacks[test_random_below(&random, 3)],
              test_random_below(&random, 2) ? "yes" : "no", 1 + test_random_below(&random, 9000),
              1 + test_random_below(&random, 1u << test_random_below(&random, 31)), 1 + test_random_below(&random, 5000),
              test_random_below(&random, 2) ? "auto" : "asked",

@@ -83,11 +83,25 @@ static bool reads_zero(const naive *here, size_t first, size_t count) {
   return true;
 }
 
+/* Pages go back when new ones are backed, and as many as the goal asks for, or the limit; never otherwise. */
+static void check_goal(const struct page_heap *heap, bool backed, uint64_t returned_before) {
+  size_t backed_pages = heap->used_pages + heap->dirty_pages;
+  if (!backed) EXPECT(heap->returned_pages == returned_before, "pages went back, and no new ones were backed");
+  if (!backed || heap->goal_pages == 0) return;
+  EXPECT(backed_pages <= heap->goal_pages + page_heap_slack(heap) || heap->dirty_pages == 0,
+         "%zu pages are backed, %zu of them free, with a goal of %zu", backed_pages, heap->dirty_pages, heap->goal_pages);
+}
+
 static void take(naive *here, size_t count) {
-  bool zero = false;
+  bool zero = false, backed = false;
   size_t expected = naive_find(here, count);
+  uint64_t returned = here->space.pages.returned_pages;
+  for (size_t page = expected; page < expected + count && page < PAGES; page++) {
+    backed |= here->states[page] == CLEAN || here->states[page] == VIRGIN;
+  }
   size_t first = mdn_page_heap_take(&here->space.pages, count, &zero);
   note_returns(here);
+  check_goal(&here->space.pages, first != NO_PAGE && backed, returned);
   if (first == NO_PAGE) {
     bool frontier_full = expected == here->frontier && here->frontier + count > PAGES;
     EXPECT(frontier_full || count_state(here, TAKEN) + count > LIMIT, "%zu pages were refused", count);
@@ -121,6 +135,7 @@ START_TEST(random_against_naive) {
     naive *here = open_both(LIMIT);
     for (int step = 0; step < 1500; step++) {
       size_t choice = test_random_below(&random, 100);
+      if (seed % 2 && step % 100 == 0) here->space.pages.goal_pages = test_random_below(&random, 2 * LIMIT);
       size_t most = seed % 3 == 0 ? 300 : 12;
       if (choice < 52 && here->run_count < RUNS) take(here, 1 + test_random_below(&random, most));
       else if (choice < 98 && here->run_count > 0) give(here, test_random_below(&random, here->run_count), now++);
@@ -193,6 +208,107 @@ START_TEST(the_limit_is_exact) {
 }
 END_TEST
 
+/* ---- the goal ---- */
+
+/* Single pages, of which every second one is free again: what requests of more find no place in. post: the heap. */
+static naive *open_scattered(size_t pages, size_t goal) {
+  naive *here = open_both(LIMIT);
+  bool zero;
+  for (size_t i = 0; i < pages; i++) ck_assert_uint_eq(mdn_page_heap_take(&here->space.pages, 1, &zero), i);
+  for (size_t i = 0; i < pages; i += 2) mdn_page_heap_give(&here->space.pages, i, 1, 1);
+  here->space.pages.goal_pages = goal;
+  return here;
+}
+
+static void take_new(naive *here, size_t count) {
+  bool zero = false;
+  size_t frontier = here->space.pages.frontier;
+  ck_assert_uint_eq(mdn_page_heap_take(&here->space.pages, count, &zero), frontier);
+  ck_assert(zero);
+}
+
+START_TEST(without_a_goal_pages_are_kept) {
+  naive *here = open_scattered(400, 0);
+  for (size_t i = 0; i < 100; i++) take_new(here, 3);
+  ck_assert_uint_eq(here->space.pages.returned_pages, 0);
+  ck_assert_uint_eq(here->space.pages.dirty_pages, 200);
+  close_both(here);
+}
+END_TEST
+
+/* What is backed stays within the goal and its slack; from there, down to the goal, the highest first. */
+START_TEST(scattered_pages_go_back_for_new_ones) {
+  enum { GOAL = 420 };
+  naive *here = open_scattered(400, GOAL);
+  struct page_heap *heap = &here->space.pages;
+  size_t most = GOAL + page_heap_slack(heap), without = 0;
+  ck_assert_uint_eq(page_heap_slack(heap), 64);
+  for (; heap->used_pages + heap->dirty_pages + 3 <= most; without++) take_new(here, 3);
+  ck_assert_uint_eq(without, 28);
+  ck_assert_uint_eq(heap->returned_pages, 0);
+  take_new(here, 3);
+  ck_assert_uint_eq(heap->used_pages + heap->dirty_pages, GOAL);
+  ck_assert_uint_eq(heap->returned_pages, 67);
+  for (size_t i = 0; i < 400; i += 2) ck_assert_int_eq(bitmap_test(heap->dirty, i), i < 2 * (200 - 67));
+  while (heap->used_pages + 3 <= GOAL) {
+    take_new(here, 3);
+    ck_assert_uint_le(heap->used_pages + heap->dirty_pages, most);
+  }
+  close_both(here);
+}
+END_TEST
+
+/* However far the goal is exceeded: who takes what is backed already has nothing returned. */
+START_TEST(what_fits_returns_nothing) {
+  naive *here = open_scattered(800, 10);
+  bool zero;
+  for (size_t i = 0; i < 400; i++) {
+    ck_assert_uint_eq(mdn_page_heap_take(&here->space.pages, 1, &zero), 2 * i);
+    ck_assert(!zero);
+  }
+  ck_assert_uint_eq(here->space.pages.returned_pages, 0);
+  ck_assert_uint_eq(here->space.pages.used_pages, 800);
+  close_both(here);
+}
+END_TEST
+
+/* More is in use than the goal: all that is free goes, and pages are had as before. */
+START_TEST(the_goal_refuses_nothing) {
+  naive *here = open_scattered(400, 100);
+  struct page_heap *heap = &here->space.pages;
+  take_new(here, 3);
+  ck_assert_uint_eq(heap->dirty_pages, 0);
+  ck_assert_uint_eq(heap->returned_pages, 200);
+  take_new(here, 500);
+  ck_assert_uint_eq(heap->used_pages, 703);
+  bool zero;
+  ck_assert_uint_eq(mdn_page_heap_take(heap, 1, &zero), 0); /* clean: backed anew */
+  ck_assert(zero);
+  ck_assert_uint_eq(heap->returned_pages, 200);
+  close_both(here);
+}
+END_TEST
+
+/* A sixteenth of a large goal is slack. With the limit below the goal it is the limit that counts, and the other way round
+ * the goal. */
+START_TEST(the_goal_and_the_limit) {
+  naive *here = open_scattered(880, 100 * LIMIT);
+  struct page_heap *heap = &here->space.pages;
+  ck_assert_uint_eq(page_heap_slack(heap), 100 * LIMIT / 16);
+  take_new(here, 70); /* 950 of 956 */
+  ck_assert_uint_eq(heap->returned_pages, 0);
+  take_new(here, 10);
+  ck_assert_uint_eq(heap->used_pages + heap->dirty_pages, LIMIT);
+  heap->goal_pages = 600;
+  take_new(here, 10);
+  ck_assert_uint_eq(heap->used_pages + heap->dirty_pages, 600);
+  bool zero;
+  ck_assert_uint_eq(mdn_page_heap_take(heap, LIMIT, &zero), NO_PAGE);
+  ck_assert_uint_eq(heap->used_pages + heap->dirty_pages, 600);
+  close_both(here);
+}
+END_TEST
+
 /* The summary alone, over sizes that are no power of two, with runs across chunks. */
 START_TEST(summary_finds_the_lowest_run) {
   enum { CHUNKS = 5, BITS = CHUNKS * SUMMARY_CHUNK };
@@ -220,6 +336,8 @@ END_TEST
 
 int main(void) {
   const TTest *const tests[] = {random_against_naive, returning_by_age, refused_commits_change_nothing,
-                                the_limit_is_exact, summary_finds_the_lowest_run};
+                                the_limit_is_exact, without_a_goal_pages_are_kept,
+                                scattered_pages_go_back_for_new_ones, what_fits_returns_nothing,
+                                the_goal_refuses_nothing, the_goal_and_the_limit, summary_finds_the_lowest_run};
   return run_once("page heap", tests, COUNT_OF(tests));
 }

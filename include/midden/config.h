@@ -10,9 +10,11 @@ MIDDEN_BEGIN_DECLARATIONS
 typedef struct midden_heap midden_heap;
 
 typedef enum midden_stack_mode {
-  MIDDEN_STACK_CONSERVATIVE = 0, /* the C stack and registers are scanned; what they hit is pinned */
-  MIDDEN_STACK_PRECISE,          /* only registered roots, frames and handles are roots */
-  MIDDEN_STACK_PINNING           /* they are scanned, and what they hit stays in place, but is not kept alive by that */
+  MIDDEN_STACK_CONSERVATIVE = 0, /* the C stack and registers are scanned; what they hit is pinned, and so kept alive */
+  MIDDEN_STACK_PRECISE,          /* they are not: only registered roots, frames and handles are roots */
+  MIDDEN_STACK_PINNING           /* they are scanned, and what they hit stays in place as long as it lives; but roots are
+                                    only those of MIDDEN_STACK_PRECISE. For hosts whose C code has in its locals nothing that
+                                    is not reachable otherwise, but does not read its locals again after a collection */
 } midden_stack_mode;
 
 typedef enum midden_collecting {

@@ -62,6 +62,10 @@ MIDDEN_API midden_status midden_phase_add(midden_heap *heap, midden_phase_functi
 /* Removes the newest such function. post: MIDDEN_OK; BAD_ARGUMENT, MISUSE. */
 MIDDEN_API midden_status midden_phase_remove(midden_heap *heap, midden_phase_function function, void *context);
 
+/* Whether it is a minor collection: one that was asked for as such may have become a full one, where memory for the list
+ * of old objects that were written to had been refused. */
+MIDDEN_API bool midden_marking_is_minor(const midden_marking *marking);
+
 /* Whether what a reference names is marked. A word that is no reference counts as marked. */
 MIDDEN_API bool midden_marking_is_marked(const midden_marking *marking, uintptr_t reference);
 
@@ -85,7 +89,8 @@ MIDDEN_API midden_status midden_marking_keep(midden_marking *marking, uintptr_t 
  * included, once for each object that an ambiguous word hits: on a scanned stack, in a register, in a range of
  * midden_root_ambiguous_add, through midden_visit_ambiguous or in an object of MIDDEN_REFS_AMBIGUOUS. (If memory to note
  * that it was called is refused, it may be called again for the same object.) Not for what midden_pin,
- * MIDDEN_KIND_PINNED or midden_visit_pinned keep in place.
+ * MIDDEN_KIND_PINNED or midden_visit_pinned keep in place; and not for what stacks and registers hit with stack=pinning,
+ * because it is not known then whether that lives.
  *
  * The object is marked and pinned. Its content is complete, all zero if the host never wrote to it; it may be an object that
  * is dead but for the word. Nothing has moved yet, nor been cleared or freed: the function may follow references. It may call

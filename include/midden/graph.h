@@ -1,11 +1,11 @@
 /* The heap as a graph: why an object is alive, what takes the memory, and snapshots for Chrome's DevTools.
  *
  * All of these look at the heap as it is, dead objects that no collection has found included: collect first
- * (midden_collect) to see live ones only. They follow all roots, the C stack included where stack=conservative, and never
- * collect, move or change anything. Their tables come from the heap's memory source, outside heap-limit, and go back at
- * the end: 16 to 80 bytes for each object, NO_MEMORY when they are refused. Cost: one or a few passes over
- * the heap. Owner thread, not from inside a collection, which is answered with MISUSE. The host's functions that they call
- * (trace functions, root scanners, those below) must not use the heap. */
+ * (midden_collect) to see live ones only. They follow all roots, the C stack included where stack=conservative (with
+ * stack=pinning it is none), and never collect, move or change anything. Their tables come from the heap's memory source,
+ * outside heap-limit, and go back at the end: 16 to 80 bytes for each object, NO_MEMORY when they are refused. Cost: one or
+ * a few passes over the heap. Owner thread, not from inside a collection, which is answered with MISUSE. The host's functions
+ * that they call (trace functions, root scanners, those below) must not use the heap. */
 #ifndef MIDDEN_GRAPH_H
 #define MIDDEN_GRAPH_H
 

@@ -24,7 +24,7 @@ MIDDEN_API midden_status midden_heap_close(midden_heap *heap);
 
 /* Attaches a mutator to the heap. `stack_bottom` is the address of a local variable of a function
  * that stays active as long as the mutator is attached (main's, or the interpreter's entry): the
- * conservative scan covers the stack from 4 KiB above it (or the stack's end, if that is nearer) down to
+ * scan covers the stack from 4 KiB above it (or the stack's end, if that is nearer) down to
  * the collection, so that the other locals of that function are found too. On a stack that is not the
  * thread's own it starts exactly there. NULL: all of the thread's stack. Ignored when stack=precise.
  * post: a mutator; or NULL and *error (may be NULL): NO_MEMORY, MISUSE. Does not collect. */
@@ -39,9 +39,9 @@ MIDDEN_API midden_status midden_detach(midden_mutator *mutator);
  * stack, from `stack_bottom` as by midden_attach. For hosts that run an interpreter on several threads, one at a time, and
  * hold a lock for that: the mutex, or whatever else orders what one thread did before what the next does, is the host's
  * business, and nothing here waits or checks.
- * With stack=conservative, what only the previous thread's stack and registers hold is from now on neither kept nor in
- * place: what that thread is to find when it takes the heap back must be reachable otherwise, and its locals be read
- * again. Roots, handles and pins are the mutator's and stay. So do open frames (MIDDEN_FRAME), whichever stack they are
+ * What only the previous thread's stack and registers hold is from now on neither kept (stack=conservative) nor in place
+ * (nor with stack=pinning): what that thread is to find when it takes the heap back must be reachable otherwise, and its
+ * locals be read again. Roots, handles and pins are the mutator's and stay. So do open frames (MIDDEN_FRAME), whichever stack they are
  * on: their functions must not return before they are closed, innermost first. Coroutine stacks stay, too.
  * pre: no other thread uses the heap from now on until it has adopted it in turn; the mutator is the heap's only one, and
  * no coroutine's stack is its running one (midden_stack_switch).
@@ -91,7 +91,7 @@ MIDDEN_API bool midden_collection_due(const midden_mutator *mutator);
 /* Collects now, and makes the heap smaller: moves the objects of spans that are mostly empty into the gaps of others of
  * the same kind and size, so that pages come free. Under any collector that collects, mark-sweep included: a host
  * whose objects must not move, and that relies on a collector which moves none, must not call it. MAY COLLECT AND MOVE.
- * Pinned objects stay, and with stack=conservative what ambiguous words hit, each with all of its span; objects of
+ * Pinned objects stay, and what ambiguous words hit, on the stack too unless stack=precise, each with all of its span; objects of
  * pinned kinds and large ones stay too. The order of allocation is not kept.
  *
  * `budget`: the bytes of objects that this call may move, but one span (at most 64 KiB) at least, unless it is 0. Bytes

@@ -8,7 +8,8 @@
  *   kind        how objects of one shape are sized and traced; defined by the host
  *   reference   a word that, by the heap's configuration, points to the start of an object
  *   precise     an edge or root that a moving collector rewrites
- *   ambiguous   a word that may be a reference; what it hits is pinned, never rewritten
+ *   ambiguous   a word that may be a reference; what it hits is pinned, never rewritten. So are those of the C stack
+ *               and registers (stack=conservative, pinning), which with stack=pinning keep nothing alive
  *
  * Threads: in this version a heap and everything attached to it belong to the thread that
  * opened the heap, until midden_adopt hands them to another; different threads may use
@@ -17,7 +18,8 @@
  *
  * "May collect" on a declaration means: unreachable objects may be freed and, under a moving
  * collector, every object that is not pinned may move. References that the host keeps in
- * places which neither a root nor the conservative stack scan covers are stale afterwards. With
+ * places which neither a root nor the scan of the stack covers are stale afterwards; with stack=pinning
+ * also those that only the scan covers, if nothing else keeps the object alive. With
  * collect=asked only midden_collect and midden_defragment do, whatever other declarations say. */
 #ifndef MIDDEN_MIDDEN_H
 #define MIDDEN_MIDDEN_H

@@ -1,9 +1,9 @@
 /* Roots: what the host holds outside the heap.
  *
- * Precise roots are rewritten when their object moves. Ambiguous ones pin. Registering never
- * allocates from the heap and never collects; it takes a little memory of its own and can fail
- * with NO_MEMORY, in which case nothing was registered. All functions: owner thread, not from inside a
- * collection. */
+ * Precise roots are rewritten when their object moves. Ambiguous ones pin, and keep alive. So does the C stack with
+ * stack=conservative; with stack=pinning it pins what something else keeps alive. Registering never allocates from
+ * the heap and never collects; it takes a little memory of its own and can fail with NO_MEMORY, in which case nothing
+ * was registered. All functions: owner thread, not from inside a collection. */
 #ifndef MIDDEN_ROOTS_H
 #define MIDDEN_ROOTS_H
 
@@ -103,8 +103,8 @@ MIDDEN_API void midden_mark_restore(midden_mutator *mutator, midden_mark mark);
 /* ---- Coroutine stacks ----
  * Where a heap has several mutators, each that may run on such a stack is told of it, and of each switch.
  * Register each stack that C code with references runs on, and announce each switch immediately
- * before making it. With stack=conservative, a stack that is not running is scanned from where it was left to its
- * end, together with the registers it was left with. With either, frames belong to the stack that they were made on;
+ * before making it. Unless stack=precise, a stack that is not running is scanned from where it was left to its
+ * end, together with the registers it was left with. In any case frames belong to the stack that they were made on;
  * scopes, handles and scoped pins belong to the mutator: close them before their stack is left.
  * Each stack takes about 2.6 KiB, for its registers. */
 typedef struct midden_stack midden_stack;

@@ -54,7 +54,7 @@ typedef struct midden_statistics {
   uint64_t objects_moved;
   uint64_t bytes_moved;
   uint64_t spans_emptied;         /* by midden_defragment */
-  uint64_t objects_pinned;        /* by ambiguous words, midden_visit_pinned and midden_pin, summed over collections */
+  uint64_t objects_pinned;        /* live ones: by ambiguous words, midden_visit_pinned and midden_pin, summed over collections */
   uint64_t marked_in_place;       /* objects that copying left because there was no room */
   uint64_t mark_stack_rescans;    /* passes because the mark stack could not grow */
   uint64_t side_entries;          /* entries of identity hashes and external memory that collections looked at, summed */

@@ -100,6 +100,7 @@ struct core {
   bool gaps_only;            /* copies go into gaps of spans that are not flagged, and nowhere else */
   bool no_room;              /* in this collection, no span could be had for copies */
   bool generational;         /* minor collections happen, and the write barrier is on */
+  bool minor;                /* the collection that runs, or was the last, is a minor one */
   struct remembered remembered;
   struct weak weak;
   struct ephemerons ephemerons;

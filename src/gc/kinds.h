@@ -43,7 +43,7 @@ struct kind_table {
   size_t count, capacity;
   size_t cursor_count;   /* cursor 0 is never filled: the invalid kind's */
   bool frees;            /* some kind has on_free */
-  bool pins_while_tracing; /* some kind's objects pin others when traced */
+  bool pins_while_tracing; /* some kind's objects pin others when traced; or it is known then only what pins are good for */
 };
 
 /* Checks a shape. post: MIDDEN_OK, or BAD_ARGUMENT and a sentence. */

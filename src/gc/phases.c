@@ -23,15 +23,30 @@ midden_status mdn_phases_remove(struct phases *phases, midden_phase_function fun
   return MIDDEN_BAD_ARGUMENT;
 }
 
-/* A pin on what is dead would make it a live cell that nobody traced. */
+static uint32_t keep_pins_of_the_marked(const struct space *space, struct span *span) {
+  uint64_t *pins = span_bits(space, span, space->pin_bits);
+  const uint64_t *marks = span_bits(space, span, space->mark_bits);
+  uint32_t count = 0;
+  for (size_t word = 0; word < span_words(span); word++) {
+    pins[word] &= marks[word];
+    count += bits_count(pins[word]);
+  }
+  return count;
+}
+
+/* A pin on what is dead would make it a live cell that nobody traced. It does not count either, and a span without other
+ * pins is none that pins keep: it may be given back. */
 static void drop_pins_of_the_dead(struct core *core) {
-  for (struct span *span = core->pinned; span; span = span->next_pinned) {
-    uint64_t *pins = span_bits(&core->space, span, core->space.pin_bits);
-    const uint64_t *marks = span_bits(&core->space, span, core->space.mark_bits);
-    span->pinned = 0;
-    for (size_t word = 0; word < span_words(span); word++) {
-      pins[word] &= marks[word];
-      span->pinned += bits_count(pins[word]);
+  struct span **link = &core->pinned;
+  while (*link) {
+    struct span *span = *link;
+    uint32_t pinned = keep_pins_of_the_marked(&core->space, span);
+    core->figures.objects_pinned -= span->pinned - pinned;
+    span->pinned = pinned;
+    if (pinned) {
+      link = &span->next_pinned;
+    } else {
+      *link = span->next_pinned;
     }
   }
   core->phases.pinned = false;
@@ -55,6 +70,8 @@ void mdn_phases_visit_held(const struct phases *phases, midden_visitor *visitor)
 void mdn_phases_close(struct core *core) {
   if (core->space.memory) mdn_table_close(&core->phases.held, core->space.memory);
 }
+
+bool midden_marking_is_minor(const midden_marking *marking) { return marking->core->minor; }
 
 bool midden_marking_is_marked(const midden_marking *marking, uintptr_t reference) {
   const struct core *core = marking->core;

@@ -104,6 +104,7 @@ static void collect_and_measure(midden_heap *heap, const struct collector *colle
   /* Who asks for a collection, or needs its memory, gets all that can be had; but who asks for what is due, just that. */
   bool thorough = collected->cause == CAUSE_REQUEST || collected->cause == CAUSE_EMERGENCY;
   core->dense_percent = thorough ? 100 : heap->config.dense_span;
+  core->minor = collected->minor;
   collector->collect(collected->collection);
   collected->pinned = core->figures.objects_pinned - before.objects_pinned;
   collected->moved = core->figures.objects_moved - before.objects_moved;
@@ -156,7 +157,9 @@ static __attribute__((noinline)) void collect_with_registers(void *context, cons
   heap->collecting = false;
 }
 
-static midden_status collect_with(midden_heap *heap, const struct collector *collector, enum cause cause, bool minor) {
+/* Not inlined, like others below: their frames are in the part of the stack that midden_collect and midden_defragment wipe. */
+static __attribute__((noinline)) midden_status collect_with(midden_heap *heap, const struct collector *collector,
+                                                            enum cause cause, bool minor) {
   if (!collector || !collector->collect) return MIDDEN_UNSUPPORTED;
   struct attempt attempt = {heap, collector, cause, minor, MIDDEN_OK};
   mdn_registers_call(collect_with_registers, &attempt);
@@ -184,7 +187,6 @@ static const struct collector *choose(midden_heap *heap) {
   return last_resort ? last_resort : heap->collector;
 }
 
-/* Not inlined: its frame is one that callers wipe. */
 __attribute__((noinline)) midden_status mdn_heap_collect(midden_heap *heap, enum cause cause, bool minor) {
   minor = minor && heap->core.generational && !heap->core.remembered.overflowed;
   if (minor) return collect_with(heap, heap->collector, cause, true);
@@ -202,9 +204,7 @@ midden_status mdn_heap_collect_last_resort(midden_heap *heap) {
   return collect_with(heap, name ? mdn_collector_named(name) : NULL, CAUSE_EMERGENCY, false);
 }
 
-midden_status midden_defragment(midden_mutator *face, size_t budget, bool *more) {
-  if (mutator_enter(face) != MIDDEN_OK || mutator_of(face)->heap->in_callback) return MIDDEN_MISUSE;
-  midden_heap *heap = mutator_of(face)->heap;
+static __attribute__((noinline)) midden_status defragment_heap(midden_heap *heap, size_t budget, bool *more) {
   struct defragment *defragment = &heap->core.defragment;
   if (!heap->collector->collect) return MIDDEN_UNSUPPORTED;
   *defragment = (struct defragment){.budget = budget};
@@ -215,6 +215,12 @@ midden_status midden_defragment(midden_mutator *face, size_t budget, bool *more)
   if (defragment->refused) return MIDDEN_NO_MEMORY;
   if (more) *more = defragment->more;
   return MIDDEN_OK;
+}
+
+midden_status midden_defragment(midden_mutator *face, size_t budget, bool *more) {
+  if (mutator_enter(face) != MIDDEN_OK || mutator_of(face)->heap->in_callback) return MIDDEN_MISUSE;
+  mdn_stacks_wipe();
+  return defragment_heap(mutator_of(face)->heap, budget, more);
 }
 
 midden_status midden_collect(midden_mutator *face, midden_collection collection) {

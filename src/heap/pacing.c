@@ -130,6 +130,14 @@ static void weigh_minors(midden_heap *heap, bool minor, uint64_t pause_ns) {
   }
 }
 
+/* Where the next full collection comes is how many pages are needed until then, beside what is outside of them. (Cells in
+ * spans that are not full take more: then no free page is kept when new ones are backed.) Without collections nothing is
+ * known. */
+static void aim(midden_heap *heap) {
+  size_t bytes = heap->pacing.full_threshold - heap->core.external_bytes;
+  heap->core.space.pages.goal_pages = heap->collector->collect ? bytes >> PAGE_SHIFT : 0;
+}
+
 void mdn_pacing_after(midden_heap *heap, bool minor, uint64_t pause_ns) {
   struct pacing *pacing = &heap->pacing;
   uint64_t now = mdn_os_clock();
@@ -142,7 +150,7 @@ void mdn_pacing_after(midden_heap *heap, bool minor, uint64_t pause_ns) {
     pacing->collection_rate = smooth(pacing->collection_rate, live * 1e9 / (double)(pause_ns + 1));
     pacing->threshold = full_growth(heap);
     pacing->full_threshold = live_total(heap) + pacing->threshold;
-    heap->core.space.pages.goal_pages = pacing->full_threshold >> PAGE_SHIFT;
+    aim(heap);
   }
   if (heap->core.generational) {
     weigh_minors(heap, minor, pause_ns);
@@ -165,6 +173,7 @@ void mdn_pacing_switched(midden_heap *heap) {
   if (heap->figures.collections == 0) return; /* the first threshold is every collector's */
   size_t threshold = full_growth(heap);
   pacing->full_threshold = live_total(heap) + threshold;
+  aim(heap);
   if (!heap->core.generational) pacing->threshold = threshold;
 }
 

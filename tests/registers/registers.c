@@ -1,7 +1,7 @@
 /* The register sentinel test: while the host's function allocates and collects, the only reference to an
  * object is in one callee-saved register, of the running stack or of a coroutine that was left with it. The
  * object must survive and stay. With no register holding it, the same object must go: so the test knows
- * that nothing else kept it.
+ * that nothing else kept it. With stack=pinning, where a root keeps it alive, it must stay where it is, or move.
  *
  * A plain program, without Check: check.py builds it with several compilers and levels of optimisation. */
 #include <stdint.h>
@@ -66,13 +66,21 @@ typedef struct host {
   midden_heap *heap;
   midden_mutator *mutator;
   midden_kind leaf;
+  int pinning; /* stack=pinning */
 } host;
 
-/* post: the masked address of a new object, which nothing refers to. */
+/* With stack=pinning: what keeps the object alive. */
+static uintptr_t root;
+
+static void allocate(void *context);
+
+/* post: the masked address of a new object, which nothing but `root` refers to. */
 static __attribute__((noinline)) uintptr_t make_object(host *here) {
+  if (here->pinning) allocate(here); /* garbage before it, so that it would move */
   uintptr_t *object = midden_alloc_sized(here->mutator, here->leaf, OBJECT_BYTES);
   if (object == NULL) return 0;
   for (int i = 0; i < OBJECT_BYTES / 8; i++) object[i] = CONTENT;
+  if (here->pinning) root = (uintptr_t)object;
   return (uintptr_t)object ^ MASK;
 }
 
@@ -98,12 +106,17 @@ static __attribute__((noinline)) void allocate_and_collect(void *context) {
 }
 
 /* Whether the object at a masked address is there, with its content. */
-static __attribute__((noinline)) int is_alive(host *here, uintptr_t masked) {
+static __attribute__((noinline)) int is_there(host *here, uintptr_t masked) {
   const uintptr_t *object = (const uintptr_t *)(masked ^ MASK);
+  if (here->pinning && root != (uintptr_t)object) return 0;
   if (midden_object_at(here->heap, object) != object) return 0;
   for (int i = 0; i < OBJECT_BYTES / 8; i++)
     if (object[i] != CONTENT) return 0;
   return 1;
+}
+
+static const char *what_became(const host *here, int kept) {
+  return here->pinning ? (kept ? "has stayed" : "has moved") : kept ? "was kept" : "is gone";
 }
 
 /* post: the number of failures. */
@@ -112,13 +125,13 @@ static int check_holder(host *here, const struct holder *holder, void (*function
   if (masked == 0) return 1;
   wipe();
   uintptr_t after = holder->hold(masked, MASK, function, here);
-  int kept = is_alive(here, masked), expected = strcmp(holder->name, "none") != 0;
+  int kept = is_there(here, masked), expected = strcmp(holder->name, "none") != 0;
   if (expected && after != masked) {
     printf("registers: %s came back changed (%s)\n", holder->name, how);
     return 1;
   }
   if (kept == expected) return 0;
-  printf("registers: an object referred to from %s %s (%s, %s)\n", holder->name, kept ? "was kept" : "is gone", how,
+  printf("registers: an object referred to from %s %s (%s, %s)\n", holder->name, what_became(here, kept), how,
          midden_heap_config(here->heap)->collector);
   return 1;
 }
@@ -169,10 +182,10 @@ static int start_coroutine(host *here, void (*body)(void)) {
 
 /* post: whether the object was kept exactly if a register held it. */
 static int judge(host *here, const char *how) {
-  int kept = is_alive(here, switching.masked), expected = strcmp(switching.holder->name, "none") != 0;
+  int kept = is_there(here, switching.masked), expected = strcmp(switching.holder->name, "none") != 0;
   if (midden_stack_remove(here->mutator, switching.stack) != MIDDEN_OK) return 0;
   if (kept == expected && (!expected || switching.after == switching.masked)) return 1;
-  printf("registers: an object referred to from %s %s (%s, %s)\n", switching.holder->name, kept ? "was kept" : "is gone",
+  printf("registers: an object referred to from %s %s (%s, %s)\n", switching.holder->name, what_became(here, kept),
          how, midden_heap_config(here->heap)->collector);
   return 0;
 }
@@ -185,7 +198,7 @@ static int check_left_coroutine(host *here, const struct holder *holder) {
   if (!start_coroutine(here, holding_coroutine)) return 1;
   enter_coroutine(NULL);
   allocate_and_collect(here);
-  int kept = is_alive(here, switching.masked);
+  int kept = is_there(here, switching.masked);
   enter_coroutine(NULL);
   int good = judge(here, "in a coroutine that was left");
   return !(good && kept == (strcmp(holder->name, "none") != 0));
@@ -213,7 +226,7 @@ static int check_switches(host *here) {
 static int check_heap(const char *options, void (*function)(void *)) {
   midden_config config = MIDDEN_CONFIG_DEFAULT;
   midden_error error = {MIDDEN_OK, ""};
-  host here = {NULL, NULL, {0, 0, 0}};
+  host here = {NULL, NULL, {0, 0, 0}, strstr(options, "stack=pinning") != NULL};
   int failures = 0;
   if (midden_config_parse(&config, options, &error) != MIDDEN_OK ||
       midden_heap_open(&config, &here.heap, &error) != MIDDEN_OK ||
@@ -222,6 +235,8 @@ static int check_heap(const char *options, void (*function)(void *)) {
     return 1;
   }
   here.leaf = midden_kind_define(here.heap, &(midden_shape){.name = "leaf"}, NULL);
+  root = 0;
+  if (midden_root_add(here.heap, &root) != MIDDEN_OK) return 1;
   for (int round = 0; round < 3; round++)
     for (size_t i = 0; i < sizeof holders / sizeof holders[0]; i++)
       failures += check_holder(&here, &holders[i], function, options);
@@ -245,6 +260,9 @@ int main(void) {
     failures += check_heap(options, allocate_and_collect);
     snprintf(options, sizeof options, "collector=%s,poison=yes,stress=alloc:50", midden_collector_name(i));
     failures += check_heap(options, allocate);
+    if (strcmp(midden_collector_name(i), "mark-sweep") == 0) continue; /* moves nothing: there is nothing to see */
+    snprintf(options, sizeof options, "collector=%s,poison=yes,stack=pinning", midden_collector_name(i));
+    failures += check_heap(options, allocate_and_collect);
   }
   if (failures == 0) puts("registers: every callee-saved register is found");
   return failures == 0 ? 0 : 1;

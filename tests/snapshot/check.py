@@ -223,7 +223,7 @@ def check_host(host, diff, page, options, identify):
         paths = [str(pathlib.Path(directory) / name) for name in ("a.heapsnapshot", "b.heapsnapshot")]
         subprocess.run([host, options, *paths] + (["identify"] if identify else []), check=True)
         first, second = map(Snapshot, paths)
-        precise = "stack=precise" in options
+        precise = "stack=conservative" not in options
         check_first(first, precise)
         check_second(second, precise and "collector=none" not in options)
         moved = first.head["midden"]["moved_epoch"] != second.head["midden"]["moved_epoch"]
@@ -231,7 +231,7 @@ def check_host(host, diff, page, options, identify):
             check_identity(first, second)
         require(moved == ("collector=copying" in options) or "mark-compact" in options, "moved_epoch")
         check_diff(diff, *paths, identify, moved)
-        if identify and precise and "mark-sweep" in options:
+        if identify and "stack=precise" in options and "mark-sweep" in options:
             check_viewer(page, paths[0])
             check_viewer(page, paths[1])
         return pathlib.Path(paths[0]).read_text()
@@ -312,7 +312,7 @@ def main(arguments):
     host, diff, page, *collectors = arguments
     text = ""
     for collector in collectors:
-        for stack in ("precise", "conservative"):
+        for stack in ("precise", "conservative", "pinning"):
             generations = ["", ",generational=yes"] if collector != "none" else [""]
             for generation in generations:
                 options = f"collector={collector},stack={stack}{generation}"

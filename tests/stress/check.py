@@ -25,7 +25,7 @@ def check_lines():
     expect(status == 0 and errors == "", "a run ends with", status, errors)
     lines = [line.split() for line in output.splitlines()[1:-1]]
     expect({line[0] for line in lines} == set(COLLECTORS), "collectors in the output:", output)
-    expect({line[1] for line in lines} == {"conservative", "precise"}, "stack modes in the output:", output)
+    expect({line[1] for line in lines} == {"conservative", "precise", "pinning"}, "stack modes in the output:", output)
     expect({line[3] for line in lines} == {"no", "yes"}, "generations in the output:", output)
     for line in lines:
         seed, rounds, operations, collections = map(int, line[4:8])

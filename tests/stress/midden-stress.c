@@ -12,7 +12,7 @@ enum { OPERATIONS_PER_ROUND = 2000, COLLECTORS_MAXIMUM = 32, EXIT_DISAGREED = 1,
 
 typedef struct arguments {
   const char *collector; /* "all" or a name */
-  const char *stack;     /* "all", "conservative" or "precise" */
+  const char *stack;     /* "all" or one of stack_modes */
   const char *options;   /* applied to each heap, last */
   double seconds;        /* for all combinations together */
   uint64_t seed;
@@ -20,6 +20,9 @@ typedef struct arguments {
   bool one_round;        /* --seconds=0: one round of each */
   bool switching;        /* the collector changes under way */
 } arguments;
+
+static const char *const stack_modes[] = {"conservative", "precise", "pinning"};
+enum { STACK_MODES = sizeof stack_modes / sizeof stack_modes[0] };
 
 static const char usage[] =
     "Usage: midden-stress [OPTION]...\n"
@@ -29,7 +32,7 @@ static const char usage[] =
     "and uses the next seed.\n"
     "\n"
     "  --collector=all|NAME      which collectors (default all)\n"
-    "  --stack=conservative|precise|all\n"
+    "  --stack=conservative|precise|pinning|all\n"
     "                            which stack modes (default all)\n"
     "  --seconds=N               time for all combinations together (default 10); 0: one round of each\n"
     "  --operations=N            operations in each round (default 2000)\n"
@@ -76,6 +79,12 @@ static bool known_collector(const char *name) {
   return strcmp(name, "all") == 0;
 }
 
+static bool known_stack_mode(const char *name) {
+  for (size_t i = 0; i < STACK_MODES; i++)
+    if (strcmp(stack_modes[i], name) == 0) return true;
+  return strcmp(name, "all") == 0;
+}
+
 static void list_collectors(char *text, size_t capacity) {
   size_t length = (size_t)snprintf(text, capacity, "accepted are all");
   for (size_t i = 0; midden_collector_name(i) != NULL && length < capacity; i++)
@@ -102,8 +111,8 @@ static int parse_argument(arguments *chosen, const char *argument) {
     if (!known_collector(value)) return complain("--collector: no collector is called \"%s\"", value, accepted);
     chosen->collector = value;
   } else if ((value = value_of(argument, "--stack")) != NULL) {
-    if (strcmp(value, "all") != 0 && strcmp(value, "conservative") != 0 && strcmp(value, "precise") != 0)
-      return complain("--stack: \"%s\" is no stack mode", value, "accepted are all, conservative, precise");
+    if (!known_stack_mode(value))
+      return complain("--stack: \"%s\" is no stack mode", value, "accepted are all, conservative, precise, pinning");
     chosen->stack = value;
   } else if ((value = value_of(argument, "--seconds")) != NULL) {
     if (!parse_number(value, &number) || number > 1000000)
@@ -260,18 +269,17 @@ static void add_combination(const arguments *chosen, combination one, combinatio
 /* Fills a table with the combinations to run. post: how many; if none, *error says why. */
 static size_t list_combinations(const arguments *chosen, const char *random_stress, combination *table,
                                 size_t capacity, midden_error *error) {
-  static const char *const stacks[] = {"conservative", "precise"};
   const char *stresses[] = {"off", "alloc:7", random_stress}, *generations[] = {"no", "yes"};
   size_t stress_count = 3, generation_count = 2, count = 0;
   if (sets(chosen->options, "stress")) stress_count = 1, stresses[0] = "";
   if (sets(chosen->options, "generational")) generation_count = 1, generations[0] = "";
   for (size_t c = 0; midden_collector_name(c) != NULL; c++) {
     if (!chosen_among(chosen->collector, midden_collector_name(c))) continue;
-    for (size_t s = 0; s < 2; s++) {
-      if (!chosen_among(chosen->stack, stacks[s])) continue;
+    for (size_t s = 0; s < STACK_MODES; s++) {
+      if (!chosen_among(chosen->stack, stack_modes[s])) continue;
       for (size_t k = 0; k < stress_count; k++)
         for (size_t g = 0; g < generation_count && count < capacity; g++)
-          add_combination(chosen, (combination){midden_collector_name(c), stacks[s], stresses[k], generations[g]}, table,
+          add_combination(chosen, (combination){midden_collector_name(c), stack_modes[s], stresses[k], generations[g]}, table,
                           &count, error);
     }
   }
@@ -280,7 +288,7 @@ static size_t list_combinations(const arguments *chosen, const char *random_stre
 
 /* Runs all combinations. post: the exit status. */
 static int run_all(const arguments *chosen) {
-  static combination table[COLLECTORS_MAXIMUM * 12];
+  static combination table[COLLECTORS_MAXIMUM * STACK_MODES * 6];
   char random_stress[40];
   midden_error error = {MIDDEN_OK, ""};
   bool agreed = true;
