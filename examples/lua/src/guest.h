@@ -30,10 +30,10 @@ typedef enum guest_phase {
 
 /* Bits of an object's header byte that stock Lua uses for ages, and nothing outside lgc.c looks at. */
 enum {
-  HEADER_LISTED = 1 << 0,  /* a table that waits for the end of marking, on guest.listed */
-  HEADER_THREADS = 1 << 1, /* an ephemeron table on that list with a coroutine for a key or a value */
-  HEADER_CLOSED = 1 << 2,  /* an upvalue that marking found closed */
-  HEADER_OWNED = 1 << 0    /* a thread that is an object of the heap; known from guest_prepare_threads on */
+  HEADER_LISTED = 1 << 0,  /* table: it waits for the end of marking, on guest.listed */
+  HEADER_THREADS = 1 << 1, /* table on that list: an ephemeron's key or value is a coroutine */
+  HEADER_CLOSED = 1 << 2,  /* upvalue: marking has found it closed */
+  HEADER_OWNED = 1 << 0    /* thread: it is an object of the heap; known from guest_prepare_threads on */
 };
 
 /* Short strings made since the last collection: a minor collection looks at these instead of the whole string table.
@@ -56,7 +56,7 @@ struct guest {
   midden_heap *heap;
   midden_mutator *mutator;
   pthread_t user; /* that uses the state: the heap's, as far as this collector knows */
-  /* By sort; UPVALUE, TABLE, PROTOTYPE and THREAD are of fixed size. */
+  /* By sort of object. Tables, upvalues, prototypes and threads are of fixed size. */
   midden_kind short_string, long_string, table, lua_closure, c_closure, upvalue, userdata, prototype, thread;
   l_mem object_bytes; /* of cells, as far as the state's account (gettotalbytes) has them: midden's used_bytes */
 

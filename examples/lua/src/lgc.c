@@ -58,7 +58,7 @@ static inline GCObject *new_object(lua_State *L, int tt, size_t size, size_t off
     guest = guest_of(g);
   }
   account_object(guest, cell);
-  o = (GCObject *)((char *)o + offset);
+  o = (GCObject *)(void *)((char *)o + offset);
   o->marked = luaC_white(g);
   o->tt = cast_byte(tt);
   o->next = NULL;

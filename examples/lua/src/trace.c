@@ -240,7 +240,7 @@ static void fix_upvalue(UpVal *upvalue, midden_visitor *visitor) {
   }
   void *self = (char *)upvalue_place(upvalue) - offsetof(UpVal, u);
   midden_visit(visitor, &self);
-  upvalue_place(upvalue) = (TValue *)((char *)self + offsetof(UpVal, u));
+  upvalue_place(upvalue) = (TValue *)(void *)((char *)self + offsetof(UpVal, u));
   fix_value(visitor, &upvalue->u.value);
 }
 

@@ -18,7 +18,7 @@ static inline bool key_is_dead(const midden_marking *marking, const Node *node) 
 
 static inline Table *next_listed(const Table *h) { return (Table *)h->gclist; }
 
-/* The verifier has visited dead tables too, before marking began. One that comes back to life is listed anew, behind the
+/* The verifier has visited dead tables too, before marking began. One that comes back to life is listed anew, before the
  * others. */
 void guest_drop_dead_tables(struct guest *guest, const midden_marking *marking) {
   Table *h = guest->listed;
