@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "harness.h"
+#include "text_writer.h"
 
 enum { MANY = 1200 };
 
@@ -273,6 +274,31 @@ START_TEST(finalized_after_the_last_pin) {
 }
 END_TEST
 
+/* The map shows what an ambiguous word has pinned, after a minor collection too. (It did not, in spans that were allocated
+ * into.) */
+START_TEST(shown_in_the_map) {
+  static text_writer text;
+  static midden_word word;
+  static const midden_collection requests[] = {MIDDEN_MINOR, MIDDEN_FULL};
+  world here;
+  world_open(&here, _i, NULL);
+  ck_assert_int_eq(midden_root_ambiguous_add(here.heap, &word, 1), MIDDEN_OK);
+  for (size_t i = 0; i < COUNT_OF(requests); i++) {
+    word = (uintptr_t)world_leaf(&here, 40, 1);
+    ck_assert_int_eq(midden_collect(here.mutator, requests[i]), MIDDEN_OK);
+    midden_map *map = midden_map_capture(here.heap, "pins", NULL);
+    ck_assert_ptr_nonnull(map);
+    midden_writer writer = text_writer_open(&text);
+    ck_assert_int_eq(midden_map_write(&map, 1, &writer, NULL), MIDDEN_OK);
+    ck_assert_ptr_nonnull(strstr(text.bytes, ", pinned"));
+    midden_map_free(map);
+    word = 0;
+    world_collect(&here);
+  }
+  world_close(&here);
+}
+END_TEST
+
 int main(void) {
   const test_entry tests[] = {
       {pinned_ones_stay, ANYWHERE},
@@ -284,6 +310,7 @@ int main(void) {
       {cost, COLLECTING | PRECISE | CALM},
       {finalized_after_the_last_pin, COLLECTING},
       {not_from_inside_a_collection, COLLECTING},
+      {shown_in_the_map, COLLECTING | PRECISE | CALM},
   };
   return run_combinations("pinning", tests, COUNT_OF(tests));
 }

@@ -1,10 +1,12 @@
 /* Unit: the page heap against a naive one: an array with a state for each page. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "alloc/space.h"
 #include "counting_memory.h"
 #include "harness.h"
+#include "heap/heap.h"
 
 enum { PAGES = 1700, LIMIT = 900, RUNS = 400, MARK = 0x5a };
 
@@ -309,6 +311,63 @@ START_TEST(the_goal_and_the_limit) {
 }
 END_TEST
 
+/* ---- what a heap sets it to ---- */
+
+enum { LEAVES = 300, LEAF_BYTES = 8000 };
+static midden_word leaves[LEAVES];
+
+static size_t goal_of(const midden_heap *heap) { return heap->core.space.pages.goal_pages << PAGE_SHIFT; }
+
+/* What lives and what may be allocated on top: with growth=ratio:3, three times what lives, outside included. */
+static void check_aim(midden_heap *heap, size_t external) {
+  size_t live = heap->core.figures.live_bytes, expected = 3 * (live + external) - external;
+  ck_assert_uint_ge(live, (size_t)LEAVES * LEAF_BYTES);
+  if (heap->collector->capabilities & COLLECTOR_NEEDS_ROOM) expected += live; /* for the copies */
+  ck_assert_msg(goal_of(heap) <= expected && goal_of(heap) + PAGE_BYTES > expected, "%s: %zu, not %zu",
+                midden_heap_config(heap)->collector, goal_of(heap), expected);
+}
+
+static void check_heaps_goal(const char *collector, bool generational) {
+  midden_config config = MIDDEN_CONFIG_DEFAULT;
+  midden_heap *heap;
+  char options[160];
+  snprintf(options, sizeof options, "collector=%s,generational=%s,stack=precise,heap-initial=64K,growth=ratio:3,heap-limit=64M",
+           collector, generational ? "yes" : "no");
+  ck_assert_int_eq(midden_config_parse(&config, options, NULL), MIDDEN_OK);
+  ck_assert_int_eq(midden_heap_open(&config, &heap, NULL), MIDDEN_OK);
+  midden_mutator *mutator = midden_attach(heap, NULL, NULL);
+  midden_kind kind = midden_kind_define(heap, &(midden_shape){.name = "leaf", .size = LEAF_BYTES}, NULL);
+  memset(leaves, 0, sizeof leaves);
+  ck_assert_int_eq(midden_root_range_add(heap, leaves, LEAVES), MIDDEN_OK);
+  ck_assert_uint_eq(goal_of(heap), 0); /* nothing is known */
+  for (size_t i = 0; i < LEAVES; i++) leaves[i] = (uintptr_t)midden_alloc(mutator, kind);
+  ck_assert_int_eq(midden_collect(mutator, MIDDEN_FULL), MIDDEN_OK);
+  check_aim(heap, 0);
+  size_t before = goal_of(heap);
+  for (size_t i = 0; i < 3; i++) ck_assert_ptr_nonnull(midden_alloc(mutator, kind));
+  if (generational) ck_assert_int_eq(midden_collect(mutator, MIDDEN_MINOR), MIDDEN_OK);
+  ck_assert_uint_eq(goal_of(heap), before);
+  ck_assert_int_eq(midden_external_add(mutator, NULL, 5 << 20), MIDDEN_OK);
+  ck_assert_int_eq(midden_collect(mutator, MIDDEN_FULL), MIDDEN_OK);
+  check_aim(heap, 5 << 20);
+  for (size_t i = 0; midden_collector_name(i) != NULL; i++) {
+    const char *other = midden_collector_name(i);
+    if (midden_heap_use(heap, other, NULL) != MIDDEN_OK) continue; /* none, where there are generations */
+    if (strcmp(other, "none") == 0) ck_assert_uint_eq(goal_of(heap), 0);
+    else check_aim(heap, 5 << 20);
+  }
+  ck_assert_int_eq(midden_heap_close(heap), MIDDEN_OK);
+}
+
+START_TEST(heaps_set_the_goal) {
+  for (size_t i = 0; midden_collector_name(i) != NULL; i++) {
+    if (!collector_collects(midden_collector_name(i))) continue;
+    check_heaps_goal(midden_collector_name(i), false);
+    check_heaps_goal(midden_collector_name(i), true);
+  }
+}
+END_TEST
+
 /* The summary alone, over sizes that are no power of two, with runs across chunks. */
 START_TEST(summary_finds_the_lowest_run) {
   enum { CHUNKS = 5, BITS = CHUNKS * SUMMARY_CHUNK };
@@ -338,6 +397,7 @@ int main(void) {
   const TTest *const tests[] = {random_against_naive, returning_by_age, refused_commits_change_nothing,
                                 the_limit_is_exact, without_a_goal_pages_are_kept,
                                 scattered_pages_go_back_for_new_ones, what_fits_returns_nothing,
-                                the_goal_refuses_nothing, the_goal_and_the_limit, summary_finds_the_lowest_run};
+                                the_goal_refuses_nothing, the_goal_and_the_limit, heaps_set_the_goal,
+                                summary_finds_the_lowest_run};
   return run_once("page heap", tests, COUNT_OF(tests));
 }

@@ -28,8 +28,8 @@ struct page_heap {
   size_t usable;
   size_t populated;            /* virgin pages below it are backed already */
   size_t limit_pages;          /* pages in use, with the charged ones, never exceed it; nor do they with the dirty ones, by more than a 16th */
-  size_t goal_pages;           /* in use before the next full collection, as far as is known; dirty ones beyond are not kept
-                                  when new ones are backed. 0: not known */
+  size_t goal_pages;           /* in use until the next full collection is over, as far as is known; dirty ones beyond are not
+                                  kept when new ones are backed. 0: not known */
   size_t charged_pages;        /* of the limit, taken up by memory outside the range */
   size_t used_pages;
   size_t dirty_pages;          /* free and backed */

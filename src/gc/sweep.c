@@ -80,7 +80,7 @@ static void sweep_touched(struct core *core, uintptr_t poison) {
   }
   for (struct span *span = core->pinned; span; span = next) {
     next = span->next_pinned;
-    clear_pins(&core->space, span);
+    if (span->pinned) clear_pins(&core->space, span); /* else it was touched */
   }
 }
 

@@ -130,11 +130,12 @@ static void weigh_minors(midden_heap *heap, bool minor, uint64_t pause_ns) {
   }
 }
 
-/* Where the next full collection comes is how many pages are needed until then, beside what is outside of them. (Cells in
- * spans that are not full take more: then no free page is kept when new ones are backed.) Without collections nothing is
- * known. */
+/* Where the next full collection comes is how many pages are needed until then, but for what is outside of them; and in it,
+ * as many as the copies take: what they find free need not be backed anew. (Cells in spans that are not full take more:
+ * then no free page is kept when new ones are backed.) Without collections nothing is known. */
 static void aim(midden_heap *heap) {
   size_t bytes = heap->pacing.full_threshold - heap->core.external_bytes;
+  if (heap->collector->capabilities & COLLECTOR_NEEDS_ROOM) bytes += heap->core.figures.live_bytes;
   heap->core.space.pages.goal_pages = heap->collector->collect ? bytes >> PAGE_SHIFT : 0;
 }
 
