@@ -130,11 +130,13 @@ static void weigh_minors(midden_heap *heap, bool minor, uint64_t pause_ns) {
   }
 }
 
-/* Where the next full collection comes is how many pages are needed until then, but for what is outside of them; and in it,
- * as many as the copies take: what they find free need not be backed anew. (Cells in spans that are not full take more:
- * then no free page is kept when new ones are backed.) Without collections nothing is known. */
+/* Where the next full collection comes is how many pages are needed until then, but for what is outside of them; on top of
+ * that, a nursery, before a minor one finds that it has come to that; and the copies: what these find free need not be backed
+ * anew. (Cells in spans that are not full take more: then no free page is kept when new ones are backed.) Without
+ * collections nothing is known. */
 static void aim(midden_heap *heap) {
   size_t bytes = heap->pacing.full_threshold - heap->core.external_bytes;
+  if (heap->core.generational) bytes += heap->pacing.nursery;
   if (heap->collector->capabilities & COLLECTOR_NEEDS_ROOM) bytes += heap->core.figures.live_bytes;
   heap->core.space.pages.goal_pages = heap->collector->collect ? bytes >> PAGE_SHIFT : 0;
 }
