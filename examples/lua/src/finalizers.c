@@ -86,6 +86,18 @@ static void finalize_next(lua_State *L) {
   }
 }
 
+/* Those that are queued now. What an emergency collection adds meanwhile waits for the next: where memory is short, each
+ * finalizer may make an object for which there is another to call. */
 void guest_call_finalizers(lua_State *L) {
+  const global_State *g = G(L);
+  const GCObject *last = g->tobefnz;
+  while (last && last->next) last = last->next;
+  for (const GCObject *o = NULL; g->tobefnz && o != last;) {
+    o = g->tobefnz;
+    finalize_next(L);
+  }
+}
+
+void guest_call_all_finalizers(lua_State *L) {
   while (G(L)->tobefnz) finalize_next(L);
 }

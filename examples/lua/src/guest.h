@@ -165,6 +165,8 @@ void guest_separate_finalizable(struct guest *guest, midden_marking *marking);
 /* The same for everything, at the end. */
 void guest_separate_all(global_State *g);
 void guest_call_finalizers(lua_State *L);
+/* At the end: nothing is added any more. */
+void guest_call_all_finalizers(lua_State *L);
 
 /* ---- strings.c ---- */
 

@@ -169,7 +169,7 @@ void luaC_freeallobjects(lua_State *L) {
   g->gcstp = GCSTPCLS;
   luaC_changemode(L, KGC_INC);
   guest_separate_all(g);
-  guest_call_finalizers(L);
+  guest_call_all_finalizers(L);
   if (!guest) return; /* there are none */
   guest_follow_thread(guest);
   guest_free_all_threads(L);
