@@ -41,7 +41,8 @@ static size_t count_moved(const world *here, size_t first, size_t count, size_t 
 /* Full collections move: all that nothing holds under copying, some of it under compaction. */
 static void expect_moved(const world *here, size_t moved, size_t count) {
   if (here->combination->moves == MOVES_NEVER) ck_assert_uint_eq(moved, 0);
-  if (here->combination->moves == MOVES_ALWAYS) ck_assert_uint_ge(moved, count - count / 10);
+  /* Words of frames that have returned, which an optimised caller does not write over, hold a few more in place. */
+  if (here->combination->moves == MOVES_ALWAYS) ck_assert_uint_ge(moved, count - count / 4);
   if (here->combination->moves == MOVES_SOMETIMES && here->combination->stress == MIDDEN_STRESS_OFF)
     ck_assert_uint_ge(moved, count / 2);
 }
