@@ -100,7 +100,7 @@ static size_t excess_pages(const struct page_heap *heap, size_t new_pages) {
   size_t wanted = heap->used_pages + heap->dirty_pages + new_pages, goal = heap->goal_pages;
   size_t excess = wanted > page_heap_most_backed(heap) ? wanted - page_heap_limit(heap) : 0;
   /* What is free but scattered, so that this request finds no place in it, is not needed either. */
-  if (goal && new_pages && wanted > goal + page_heap_slack(heap)) {
+  if (goal && new_pages && wanted > goal + page_heap_slack(heap, new_pages)) {
     excess = size_maximum(excess, size_minimum(wanted - goal, heap->dirty_pages));
   }
   return excess;
