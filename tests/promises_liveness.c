@@ -97,12 +97,13 @@ END_TEST
 /* ---- finalizers ---- */
 
 static jmp_buf out;
+static bool leaving; /* `out` is good. A word on the stack may keep an object alive until later, when it is not any more */
 static size_t ran[4];
 
 static void leave(midden_mutator *mutator, void *object, void *context) {
   (void)mutator, (void)object;
   ++*(size_t *)context;
-  longjmp(out, 1);
+  if (leaving) longjmp(out, 1);
 }
 
 static void run_more(midden_mutator *mutator, void *object, void *context) {
@@ -132,13 +133,15 @@ START_TEST(finalizers_that_leave) {
   finalize_dead(&here, 5, leave, 0);
   midden_mark mark = midden_mark_save(here.mutator);
   volatile size_t left = 0;
+  leaving = true;
   if (setjmp(out)) {
     midden_mark_restore(here.mutator, mark);
     left++;
   }
   midden_finalizers_run(here.mutator, SIZE_MAX);
   ck_assert_uint_eq(left, ran[0]);
-  if (exact(&here)) ck_assert_uint_eq(midden_finalizers_waiting(here.heap), 0);
+  leaving = false;
+  ck_assert_uint_eq(midden_finalizers_waiting(here.heap), 0);
   if (exact(&here)) ck_assert_uint_eq(left, 5);
   finalize_dead(&here, 5, run_more, 1);
   size_t waiting = midden_finalizers_waiting(here.heap);
@@ -249,7 +252,7 @@ END_TEST
 int main(void) {
   const test_entry tests[] = {
       {the_order, COLLECTING | PRECISE | CALM},
-      {finalizers_that_leave, PRECISE}, /* with stack=conservative it fails under AddressSanitizer and copying: not yet understood */
+      {finalizers_that_leave, ANYWHERE},
       {several_finalizers_of_one_object, ANYWHERE},
       {closing_runs_finalizers, ANYWHERE},
       {free_pages_go_back, COLLECTING | PRECISE | CALM | ONE_GENERATION},
