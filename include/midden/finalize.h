@@ -63,7 +63,7 @@ MIDDEN_API midden_status midden_phase_add(midden_heap *heap, midden_phase_functi
 MIDDEN_API midden_status midden_phase_remove(midden_heap *heap, midden_phase_function function, void *context);
 
 /* Whether it is a minor collection: one that was asked for as such may have become a full one, where memory for the list
- * of old objects that were written to had been refused. */
+ * of old objects that were written to had been refused. In both phases, and for hit functions. Does not collect or move. */
 MIDDEN_API bool midden_marking_is_minor(const midden_marking *marking);
 
 /* Whether what a reference names is marked. A word that is no reference counts as marked. */
